@@ -1,0 +1,92 @@
+// Who wants which subject, within one account. Shared by all workers: a concurrent hash table for literal subjects and
+// a trie for wildcards, read without a lock, changed in place under short sharded locks, old memory freed by Epochs.
+// Each subject holds, for every worker with receivers, what that worker's peers may know (plain receivers or not, the
+// members of each queue group) and the worker's own lists of subscriptions, which only that worker touches (I1).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/epochs.h"
+
+namespace nuncio {
+
+using WorkerId = uint32_t;
+inline constexpr WorkerId workers_max = 64;  // one bit each in Match::workers
+
+// Whoever receives messages: net's connection derives from it; core never looks inside.
+class Receiver {};
+
+struct SubjectOfWorker;  // one subject's part that belongs to one worker; see interest.cc
+
+// One SUB. Made and freed by Interest on the owning worker; the address is stable in between.
+struct Subscription {
+  Receiver* receiver;
+  uint64_t delivered = 0;      // counted by whoever delivers
+  uint64_t max = 0;            // remove after that many deliveries; 0: none
+  SubjectOfWorker* place;      // where it is registered
+  // … private bookkeeping of Interest
+
+  std::string_view sid() const;
+  std::string_view subject() const;
+  std::string_view queue() const;  // empty: plain
+};
+
+// The subscriptions of one worker on one subject, or the members of one queue group there.
+class SubscriptionList {
+ public:
+  uint32_t size() const;
+  Subscription* operator[](uint32_t) const;
+  // begin(), end() over Subscription*
+};
+
+// One queue group that wants a message: groups of one name on several matching subjects are one group.
+struct QueueMatch {
+  struct Share {
+    WorkerId worker;
+    uint32_t members;                 // on that worker, as of the match
+    const SubscriptionList* own;      // set when `worker` is the caller
+  };
+  std::string_view name;
+  uint32_t members;                   // over all shares
+  std::span<const Share> shares;
+};
+
+// Everybody who wants a subject, as one worker sees it.
+struct Match {
+  std::span<const SubscriptionList* const> plain;  // the caller's own plain subscriptions, a list per subject
+  uint64_t workers = 0;                            // bit w: worker w (not the caller) has plain receivers
+  std::span<const QueueMatch> queues;
+  bool empty() const { return plain.empty() && workers == 0 && queues.empty(); }
+};
+
+class Interest {
+ public:
+  Interest(unsigned workers, Epochs& epochs);
+  ~Interest();
+
+  // Thread of worker `w`, online in Epochs. `subject` must be valid (subject.h). When add() returns, every match()
+  // that begins later, on any worker, sees it (I4). Never fails for valid input; may take a sharded lock, allocates.
+  Subscription* add(WorkerId w, Receiver* receiver, std::string_view subject, std::string_view queue,
+                    std::string_view sid);
+  // Thread of the worker that added it. The subscription is freed; no match() that begins later returns it.
+  void remove(WorkerId w, Subscription* subscription);
+
+  uint64_t subscription_count() const;  // any thread, approximate while workers run
+};
+
+// One worker's way to read an Interest: match with a cache. Lives on that worker's thread.
+class Matcher {
+ public:
+  Matcher(Interest& interest, WorkerId w);
+  ~Matcher();
+
+  // Everybody who wants `subject` now. The result is valid until the next match(), add() or remove() of this worker.
+  // A subject with an empty token matches nothing; wildcards in it are ordinary characters (CP-40). In the steady
+  // state: no lock, no allocation, no write to shared memory.
+  const Match& match(std::string_view subject);
+};
+
+}  // namespace nuncio

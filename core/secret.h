@@ -1,0 +1,36 @@
+// A secret text (password, token, hash). Its memory is wiped when it is destroyed or replaced, and it has no
+// conversion to a printable type: whoever reads it has to say reveal(). Not synchronised.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nuncio {
+
+// Overwrites `text` in place, past the optimiser. Any thread.
+void wipe(char* text, size_t size) noexcept;
+void wipe(std::string& text) noexcept;  // wipes the whole capacity, then clears
+
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string_view text) : text_(text) {}
+  Secret(const Secret& other) = default;
+  Secret(Secret&& other) noexcept : text_(other.text_) { other.clear(); }
+  Secret& operator=(Secret other) noexcept {
+    wipe(text_);
+    text_.swap(other.text_);
+    return *this;
+  }
+  ~Secret() { clear(); }
+
+  std::string_view reveal() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  void clear() noexcept { wipe(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace nuncio

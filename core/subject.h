@@ -1,0 +1,21 @@
+// What a subject is (CP-29, CP-30): tokens separated by dots; '*' and '>' are wildcards only as a whole token. Any byte
+// but white space may occur in a token. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace nuncio {
+
+// No empty token, and '>' as a whole token only at the end. Wildcards are allowed.
+bool is_valid_subject(std::string_view subject) noexcept;
+// Valid and without wildcard tokens.
+bool is_valid_literal(std::string_view subject) noexcept;
+bool has_wildcards(std::string_view subject) noexcept;
+uint32_t token_count(std::string_view subject) noexcept;
+// True when the literal `subject` is one that `pattern` (valid, perhaps with wildcards) wants.
+bool subject_matches(std::string_view pattern, std::string_view subject) noexcept;
+// True when every subject that `inner` wants is one that `outer` wants (AU-50).
+bool is_subset(std::string_view inner, std::string_view outer) noexcept;
+
+}  // namespace nuncio
