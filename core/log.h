@@ -1,6 +1,6 @@
-// The server's log. Lines are handed to one writer thread through a bounded queue: a log target that blocks or fails
-// never blocks a worker (OP-15); what did not fit is counted and reported by a later line. Any thread may log.
-// Text from outside must go through quoted() first, secrets must not come here at all.
+// The server's log. Lines are handed to one writer thread through a bounded queue: a log target that blocks
+// or fails never blocks a worker (OP-15); what did not fit is counted and reported by a later line. Any
+// thread may log. Text from outside must go through quoted() first, secrets must not come here at all.
 #pragma once
 
 #include <fmt/format.h>
@@ -15,16 +15,19 @@ enum class Level { trace, debug, info, warn, error, fatal };
 struct Settings {
   bool debug = false;
   bool trace = false;
-  bool time = true;       // show date and time
-  bool utc = false;       // in UTC rather than local time
-  std::string file;       // empty: standard error
-  bool syslog = false;    // local syslog instead of file or standard error
+  bool time = true;     // show date and time
+  bool utc = false;     // in UTC rather than local time
+  std::string file;     // empty: standard error
+  bool syslog = false;  // local syslog instead of file or standard error
 };
 
-// Opens the target and starts the writer. Returns an empty string, or what went wrong (file cannot be opened).
+// Opens the target and starts the writer. Returns an empty string, or what went wrong (file cannot be
+// opened).
 std::string start(const Settings&);
-// Writes what is queued and stops the writer. Lines logged later, or before start(), go to standard error at once.
-void stop();
+// Writes what is queued, waiting at most a second, and stops the writer. False when the target was blocked:
+// the writer still hangs in it, and the process must end by _exit(). Lines logged before start() or after
+// stop() go to standard error at once.
+bool stop();
 // Closes and reopens the log file (SIGUSR1).
 void reopen();
 
@@ -57,8 +60,9 @@ void fatal(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::fatal, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// `text` in double quotes with control characters, quotes, backslashes and invalid UTF-8 escaped as Go's %q does, cut
-// to `bytes_max` source bytes (an ellipsis marks the cut). Also the form subjects take inside -ERR texts (CP-66).
+// `text` in double quotes with control characters, quotes, backslashes and invalid UTF-8 escaped as Go's %q
+// does, cut to `bytes_max` source bytes (an ellipsis marks the cut). Also the form subjects take inside -ERR
+// texts (CP-66).
 std::string quoted(std::string_view text, size_t bytes_max = 256);
 
 }  // namespace nuncio::log
