@@ -1,6 +1,6 @@
-// Checks password hashes off the workers (AU-26…AU-28, AT-11): a bounded pool of SCHED_IDLE threads and one
-// of normal priority for jobs that have waited 250 ms; fair over source addresses; equal checks in flight are
-// joined; a cache of verified credentials answers repeated logins without a hash. Thread-safe.
+// Checks password hashes off the workers (AU-26…AU-28, AT-11): a bounded pool of SCHED_IDLE threads and one of normal
+// priority for jobs that have waited 250 ms; fair over source addresses; equal checks in flight are joined; a cache of
+// verified credentials answers repeated logins without a hash. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,7 @@
 
 namespace nuncio::auth {
 
-// Whom a result is for: the connection's worker, slot and generation. The generation tells a reused slot
-// apart (AT-16).
+// Whom a result is for: the connection's worker, slot and generation. The generation tells a reused slot apart (AT-16).
 struct Ticket {
   uint32_t worker;
   uint32_t slot;
@@ -22,21 +21,21 @@ struct Ticket {
 
 struct Check {
   Ticket ticket;
-  std::string source;  // address without port, for fairness
-  std::string user;    // part of the cache key
+  std::string source;                            // address without port, for fairness
+  std::string user;                              // part of the cache key
   std::shared_ptr<const StoredSecret> stored;
   Secret candidate;
 };
 
 struct CheckResult {
   Ticket ticket;
-  std::shared_ptr<const StoredSecret> stored;  // what it was checked against
+  std::shared_ptr<const StoredSecret> stored;    // what it was checked against
   bool matches;
 };
 
 struct VerifierSettings {
-  unsigned threads = 0;     // 0: max(1, cores / 2)
-  size_t queue_max = 4096;  // waiting checks, joined ones not counted
+  unsigned threads = 0;                          // 0: max(1, cores / 2)
+  size_t queue_max = 4096;                       // waiting checks, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;
   std::chrono::nanoseconds cache_ttl = std::chrono::minutes(10);
@@ -45,23 +44,18 @@ struct VerifierSettings {
 
 class Verifier {
  public:
-  // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not
-  // block.
+  // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not block.
   Verifier(const VerifierSettings&, std::function<void(CheckResult)> done);
-  ~Verifier();  // drops what waits, joins the threads
+  ~Verifier();                                   // drops what waits, joins the threads
 
-  // True when these credentials were verified against this stored secret lately (a keyed MAC, no hash). Any
-  // thread.
+  // True when these credentials were verified against this stored secret lately (a keyed MAC, no hash). Any thread.
   bool is_known_good(const Check&) const;
   // Queues a check. False when the queue is full (the login is refused as verifier_overloaded).
   bool submit(Check);
   // The connection is gone: its check is dropped if it has not begun, its result in any case (AU-7).
   void cancel(const Ticket&);
 
-  struct Counters {
-    uint64_t hashes, joined, cache_hits, refused_full, cancelled;
-    size_t waiting;
-  };
+  struct Counters { uint64_t hashes, joined, cache_hits, refused_full, cancelled; size_t waiting; };
   Counters counters() const;
 };
 

@@ -1,6 +1,5 @@
-// Assertions. NUNCIO_ASSERT guards memory and stays in release builds; NUNCIO_DEBUG_ASSERT documents
-// preconditions and costs nothing there. A failed one ends the process at once: a broker that may be corrupt
-// must not go on.
+// Assertions. NUNCIO_ASSERT guards memory and stays in release builds; NUNCIO_DEBUG_ASSERT documents preconditions
+// and costs nothing there. A failed one ends the process at once: a broker that may be corrupt must not go on.
 #pragma once
 
 namespace nuncio {
@@ -10,10 +9,8 @@ namespace nuncio {
 
 }  // namespace nuncio
 
-#define NUNCIO_ASSERT(condition)                     \
-  (__builtin_expect(static_cast<bool>(condition), 1) \
-       ? void()                                      \
-       : ::nuncio::assertion_failed(#condition, __FILE__, __LINE__))
+#define NUNCIO_ASSERT(condition) \
+  (__builtin_expect(static_cast<bool>(condition), 1) ? void() : ::nuncio::assertion_failed(#condition, __FILE__, __LINE__))
 
 #ifdef NDEBUG
 #define NUNCIO_DEBUG_ASSERT(condition) static_cast<void>(0)

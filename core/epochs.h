@@ -1,7 +1,7 @@
-// Deferred freeing for memory that other threads may still be reading (I3). Each participant (a worker) is
-// online while it works and offline while it sleeps; what one of them retires is freed by it once every
-// participant that was online then has been offline or come round since. Nobody ever waits for anybody.
-// std::atomic only, no fences, so that ThreadSanitizer understands it.
+// Deferred freeing for memory that other threads may still be reading (I3). Each participant (a worker) is online
+// while it works and offline while it sleeps; what one of them retires is freed by it once every participant that was
+// online then has been offline or come round since. Nobody ever waits for anybody. std::atomic only, no fences, so that
+// ThreadSanitizer understands it.
 #pragma once
 
 #include <atomic>
@@ -19,13 +19,12 @@ class Epochs {
   Epochs(const Epochs&) = delete;
   Epochs& operator=(const Epochs&) = delete;
 
-  // Thread of participant `p`: begins a turn. Pointers to shared memory read from here on stay valid until
-  // the next online() or offline() of p. Also frees what p retired long enough ago.
+  // Thread of participant `p`: begins a turn. Pointers to shared memory read from here on stay valid until the next
+  // online() or offline() of p. Also frees what p retired long enough ago.
   void online(unsigned p);
   void offline(unsigned p);
 
-  // Thread of participant `p`, online: `memory`, already unreachable for new readers, is freed by `free_it`
-  // later.
+  // Thread of participant `p`, online: `memory`, already unreachable for new readers, is freed by `free_it` later.
   void retire(unsigned p, void* memory, void (*free_it)(void*));
 
   // Bytes are not known here; the number of retired pieces that still wait. Any thread.

@@ -1,8 +1,7 @@
-// Who wants which subject, within one account. Shared by all workers: a concurrent hash table for literal
-// subjects and a trie for wildcards, read without a lock, changed in place under short sharded locks, old
-// memory freed by Epochs. Each subject holds, for every worker with receivers, what that worker's peers may
-// know (plain receivers or not, the members of each queue group) and the worker's own lists of subscriptions,
-// which only that worker touches (I1).
+// Who wants which subject, within one account. Shared by all workers: a concurrent hash table for literal subjects and
+// a trie for wildcards, read without a lock, changed in place under short sharded locks, old memory freed by Epochs.
+// Each subject holds, for every worker with receivers, what that worker's peers may know (plain receivers or not, the
+// members of each queue group) and the worker's own lists of subscriptions, which only that worker touches (I1).
 #pragma once
 
 #include <cstdint>
@@ -25,9 +24,9 @@ struct SubjectOfWorker;  // one subject's part that belongs to one worker; see i
 // One SUB. Made and freed by Interest on the owning worker; the address is stable in between.
 struct Subscription {
   Receiver* receiver;
-  uint64_t delivered = 0;  // counted by whoever delivers
-  uint64_t max = 0;        // remove after that many deliveries; 0: none
-  SubjectOfWorker* place;  // where it is registered
+  uint64_t delivered = 0;      // counted by whoever delivers
+  uint64_t max = 0;            // remove after that many deliveries; 0: none
+  SubjectOfWorker* place;      // where it is registered
   // … private bookkeeping of Interest
 
   std::string_view sid() const;
@@ -47,11 +46,11 @@ class SubscriptionList {
 struct QueueMatch {
   struct Share {
     WorkerId worker;
-    uint32_t members;             // on that worker, as of the match
-    const SubscriptionList* own;  // set when `worker` is the caller
+    uint32_t members;                 // on that worker, as of the match
+    const SubscriptionList* own;      // set when `worker` is the caller
   };
   std::string_view name;
-  uint32_t members;  // over all shares
+  uint32_t members;                   // over all shares
   std::span<const Share> shares;
 };
 
@@ -68,9 +67,8 @@ class Interest {
   Interest(unsigned workers, Epochs& epochs);
   ~Interest();
 
-  // Thread of worker `w`, online in Epochs. `subject` must be valid (subject.h). When add() returns, every
-  // match() that begins later, on any worker, sees it (I4). Never fails for valid input; may take a sharded
-  // lock, allocates.
+  // Thread of worker `w`, online in Epochs. `subject` must be valid (subject.h). When add() returns, every match()
+  // that begins later, on any worker, sees it (I4). Never fails for valid input; may take a sharded lock, allocates.
   Subscription* add(WorkerId w, Receiver* receiver, std::string_view subject, std::string_view queue,
                     std::string_view sid);
   // Thread of the worker that added it. The subscription is freed; no match() that begins later returns it.
@@ -85,9 +83,9 @@ class Matcher {
   Matcher(Interest& interest, WorkerId w);
   ~Matcher();
 
-  // Everybody who wants `subject` now. The result is valid until the next match(), add() or remove() of this
-  // worker. A subject with an empty token matches nothing; wildcards in it are ordinary characters (CP-40).
-  // In the steady state: no lock, no allocation, no write to shared memory.
+  // Everybody who wants `subject` now. The result is valid until the next match(), add() or remove() of this worker.
+  // A subject with an empty token matches nothing; wildcards in it are ordinary characters (CP-40). In the steady
+  // state: no lock, no allocation, no write to shared memory.
   const Match& match(std::string_view subject);
 };
 

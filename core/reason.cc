@@ -29,13 +29,11 @@ constexpr std::array<Row, static_cast<size_t>(Reason::count_)> rows{{
     {Reason::unknown_operation, "unknown_operation", "Unknown Protocol Operation", "Protocol Violation"},
     {Reason::control_line_exceeded, "control_line_exceeded", "maximum control line exceeded",
      "Maximum Control Line Exceeded"},
-    {Reason::payload_exceeded, "payload_exceeded", "Maximum Payload Violation",
-     "Maximum Message Payload Exceeded"},
+    {Reason::payload_exceeded, "payload_exceeded", "Maximum Payload Violation", "Maximum Message Payload Exceeded"},
     {Reason::connections_exceeded, "connections_exceeded", "maximum connections exceeded",
      "Maximum Connections Exceeded"},
     {Reason::stale_connection, "stale_connection", "Stale Connection", "Stale Connection"},
-    {Reason::authentication_timeout, "authentication_timeout", "Authentication Timeout",
-     "Authentication Timeout"},
+    {Reason::authentication_timeout, "authentication_timeout", "Authentication Timeout", "Authentication Timeout"},
     {Reason::invalid_protocol, "invalid_protocol", "invalid client protocol", "Bad Client Protocol Version"},
     {Reason::no_responders_without_headers, "no_responders_without_headers",
      "no responders requires headers support", "No Responders Requires Headers"},
@@ -65,21 +63,13 @@ constexpr bool rows_are_in_order() {
 }
 static_assert(rows_are_in_order());
 
-const Row& row(Reason reason) {
-  return rows[static_cast<size_t>(reason)];
-}
+const Row& row(Reason reason) { return rows[static_cast<size_t>(reason)]; }
 
 }  // namespace
 
-std::string_view wire_text(Reason reason) {
-  return row(reason).wire;
-}
-std::string_view close_name(Reason reason) {
-  return row(reason).close;
-}
-std::string_view code(Reason reason) {
-  return row(reason).code;
-}
+std::string_view wire_text(Reason reason) { return row(reason).wire; }
+std::string_view close_name(Reason reason) { return row(reason).close; }
+std::string_view code(Reason reason) { return row(reason).code; }
 bool is_login_refusal(Reason reason) {
   return reason >= Reason::first_operation_not_connect && reason <= Reason::credentials_changed;
 }

@@ -1,6 +1,5 @@
-// Why a connection was refused or closed, or an operation refused (one enum value, set where it is decided).
-// The text on the wire, the log line, the counter and the close reason in monitoring are all derived from it
-// here.
+// Why a connection was refused or closed, or an operation refused (one enum value, set where it is decided). The
+// text on the wire, the log line, the counter and the close reason in monitoring are all derived from it here.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +16,9 @@ enum class Reason : uint8_t {
   slow_consumer_pending,
   slow_consumer_deadline,
   server_shutdown,
-  parse_error,            // malformed arguments: the reference closes without a word (CP-13, CP-28, CP-38)
-  client_reported_error,  // the client sent -ERR (CP-67)
-  header_violation,       // HPUB without `headers` in CONNECT (CP-42)
+  parse_error,           // malformed arguments: the reference closes without a word (CP-13, CP-28, CP-38)
+  client_reported_error, // the client sent -ERR (CP-67)
+  header_violation,      // HPUB without `headers` in CONNECT (CP-42)
   // Ends of a connection with -ERR.
   unknown_operation,
   control_line_exceeded,
@@ -39,7 +38,7 @@ enum class Reason : uint8_t {
   account_requested,
   connection_type_not_allowed,
   verifier_overloaded,
-  credentials_changed,  // a second CONNECT that would change who the client is
+  credentials_changed,   // a second CONNECT that would change who the client is
   // Refusals that keep the connection.
   invalid_subject,
   invalid_publish_subject,
@@ -50,8 +49,7 @@ enum class Reason : uint8_t {
   count_  // number of values, for tables
 };
 
-// The text inside -ERR '…', or empty when nothing is sent. The permission reasons give the part before the
-// subject.
+// The text inside -ERR '…', or empty when nothing is sent. The permission reasons give the part before the subject.
 std::string_view wire_text(Reason);
 // Name of a closing as monitoring and logs show it ("Stale Connection"), CP-68.
 std::string_view close_name(Reason);

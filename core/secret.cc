@@ -4,9 +4,7 @@
 
 namespace nuncio {
 
-void wipe(char* text, size_t size) noexcept {
-  explicit_bzero(text, size);
-}
+void wipe(char* text, size_t size) noexcept { explicit_bzero(text, size); }
 
 void wipe(std::string& text) noexcept {
   text.resize(text.capacity());

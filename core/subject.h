@@ -1,5 +1,5 @@
-// What a subject is (CP-29, CP-30): tokens separated by dots; '*' and '>' are wildcards only as a whole
-// token. Any byte but white space may occur in a token. Pure functions.
+// What a subject is (CP-29, CP-30): tokens separated by dots; '*' and '>' are wildcards only as a whole token. Any byte
+// but white space may occur in a token. Pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Runs one fuzz target without libFuzzer: every file of the corpus folder given, then seeded random mutations
-// of those files. `TARGET CORPUS [SECONDS [SEED]]`; prints the seed so that a failure can be repeated.
+// Runs one fuzz target without libFuzzer: every file of the corpus folder given, then seeded random mutations of
+// those files. `TARGET CORPUS [SECONDS [SEED]]`; prints the seed so that a failure can be repeated.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -24,21 +24,11 @@ std::string mutate(std::string text, std::mt19937_64& random) {
   for (unsigned i = 0; i < edits; ++i) {
     const size_t at = text.empty() ? 0 : random() % text.size();
     switch (random() % 5) {
-      case 0:
-        if (!text.empty()) text[at] = static_cast<char>(random());
-        break;
-      case 1:
-        text.insert(at, 1, static_cast<char>(random()));
-        break;
-      case 2:
-        if (!text.empty()) text.erase(at, 1 + random() % 8);
-        break;
-      case 3:
-        text.insert(at, text.substr(at, random() % 64));
-        break;
-      default:
-        text.resize(at);
-        break;
+      case 0: if (!text.empty()) text[at] = static_cast<char>(random()); break;
+      case 1: text.insert(at, 1, static_cast<char>(random())); break;
+      case 2: if (!text.empty()) text.erase(at, 1 + random() % 8); break;
+      case 3: text.insert(at, text.substr(at, random() % 64)); break;
+      default: text.resize(at); break;
     }
   }
   return text;
