@@ -57,10 +57,15 @@ int Report::print(bool is_json) const {
 }
 
 void ServerMeter::start() {
-  before_ = read();
+  if (pid_ == 0) return;
+  const auto cost = read_server_cost(pid_);
+  if (!cost) throw Failure(fmt::format("there is no process {} whose cost could be read", pid_));
+  before_ = *cost;
 }
+
+// A server that has died meanwhile costs nothing more, but what the run itself found must still be reported.
 void ServerMeter::stop() {
-  after_ = read();
+  if (pid_ != 0) after_ = read_server_cost(pid_).value_or(before_);
 }
 
 void ServerMeter::report(Report& into, const std::string& unit, uint64_t units) const {
@@ -75,13 +80,6 @@ void ServerMeter::report_growth(Report& into, const std::string& unit, uint64_t 
   const double growth =
       static_cast<double>(after_.resident_bytes) - static_cast<double>(before_.resident_bytes);
   into.set("server_resident_growth_per_" + unit + "_bytes", growth / static_cast<double>(units));
-}
-
-ServerCost ServerMeter::read() const {
-  if (pid_ == 0) return {};
-  const auto cost = read_server_cost(pid_);
-  if (!cost) throw Failure(fmt::format("there is no process {} whose cost could be read", pid_));
-  return *cost;
 }
 
 double per_second(uint64_t count, uint64_t elapsed_ns) noexcept {

@@ -35,7 +35,7 @@ class Report {
 class ServerMeter {
  public:
   explicit ServerMeter(pid_t pid) : pid_(pid) {}
-  void start();
+  void start();  // Failure when there is no such process
   void stop();
   // CPU in all and per `unit` of which there were `units`, under server_cpu_ns, server_cpu_ns_per_<unit>.
   void report(Report& into, const std::string& unit, uint64_t units) const;
@@ -44,7 +44,6 @@ class ServerMeter {
   uint64_t cpu_ns() const noexcept { return after_.cpu_ns - before_.cpu_ns; }
 
  private:
-  ServerCost read() const;
   pid_t pid_;
   ServerCost before_;
   ServerCost after_;
