@@ -1,7 +1,7 @@
-// Deferred freeing for memory that other threads may still be reading (I3). Each participant (a worker) is online
-// while it works and offline while it sleeps; what one of them retires is freed by it once every participant that was
-// online then has been offline or come round since. Nobody ever waits for anybody. std::atomic only, no fences, so that
-// ThreadSanitizer understands it.
+// Deferred freeing for memory that other threads may still be reading (I3). Each participant (a worker) is
+// online while it works and offline while it sleeps; what one of them retires is freed by it once every
+// participant that was online then has been offline or come round since. Nobody ever waits for anybody.
+// std::atomic only, no fences, so that ThreadSanitizer understands it.
 #pragma once
 
 #include <atomic>
@@ -19,20 +19,34 @@ class Epochs {
   Epochs(const Epochs&) = delete;
   Epochs& operator=(const Epochs&) = delete;
 
-  // Thread of participant `p`: begins a turn. Pointers to shared memory read from here on stay valid until the next
-  // online() or offline() of p. Also frees what p retired long enough ago.
+  // Thread of participant `p`: begins a turn. Pointers to shared memory read from here on stay valid until
+  // the next online() or offline() of p. Also frees what p retired long enough ago, at most
+  // `freed_per_turn_max` pieces.
   void online(unsigned p);
   void offline(unsigned p);
 
-  // Thread of participant `p`, online: `memory`, already unreachable for new readers, is freed by `free_it` later.
+  // Thread of participant `p`, online: `memory`, already unreachable for new readers, is freed by `free_it`
+  // later, on the thread of p. Allocates now and then; never waits.
   void retire(unsigned p, void* memory, void (*free_it)(void*));
 
   // Bytes are not known here; the number of retired pieces that still wait. Any thread.
   size_t retired_count() const;
 
+  // A turn that frees stays short (about 0.1 ms) however much was retired at once. It is more than twice what
+  // a closing connection may retire in a turn, so the backlog shrinks.
+  static constexpr size_t freed_per_turn_max = 4096;
+
  private:
-  struct alignas(64) Participant;
-  std::atomic<uint64_t> global_{1};
+  struct Retired {
+    void* memory;
+    void (*free_it)(void*);
+  };
+  struct Participant;
+
+  void collect(unsigned p);
+  bool is_grace_over(const Participant& own, unsigned p) const;
+  void begin_grace(Participant& own, unsigned p);
+
   unsigned participants_count_;
   std::unique_ptr<Participant[]> participants_;
 };
