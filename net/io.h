@@ -80,8 +80,9 @@ class Io {
   virtual std::string_view name() const = 0;  // "io_uring" or "epoll"
 };
 
-// Creates a back end for the calling thread, which becomes its owner. make_io_uring returns null with
-// `why_not` set when this kernel or sandbox does not offer what it needs (found by trying, not by version).
+// Creates a back end for the calling thread, which becomes its owner and also destroys it (open sockets are
+// closed). make_io_uring returns null with `why_not` set when this kernel or sandbox does not offer what it
+// needs (found by trying, not by version).
 std::unique_ptr<Io> make_io_uring(const IoSettings&, std::string& why_not);
 std::unique_ptr<Io> make_epoll(const IoSettings&);
 
