@@ -1,0 +1,96 @@
+// A client of the tests: bytes over a TCP socket, every read with a deadline. It knows just enough of the
+// protocol to log in and to fence with PING/PONG. A failed expectation throws, with the caller's line and
+// what came instead; GoogleTest reports that as the failure of the test. One client belongs to one thread.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nuncio::test {
+
+using Json = nlohmann::json;
+using Where = std::source_location;
+
+// Thrown by expectations. The text starts with the line of the test that expected.
+[[noreturn]] void fail(const std::string& what, const Where& where);
+
+// Control bytes readable, at most about 600 characters.
+std::string printable(std::string_view bytes);
+
+class Client {
+ public:
+  // Connects to 127.0.0.1:port. receive_buffer_size > 0 sets SO_RCVBUF, for clients that read slowly.
+  explicit Client(int port, int receive_buffer_size = 0, Where = Where::current());
+  ~Client();
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&& other) noexcept;
+
+  // The first line of the server, read at the first call.
+  const Json& info(Where = Where::current());
+
+  // Sends all bytes. Silently cut short when the server has closed: what follows shows that.
+  void send(std::string_view bytes);
+  // Sends without waiting for room in the socket; how many bytes went out.
+  size_t send_some(std::string_view bytes);
+
+  // The next bytes must be exactly these (INFO is read before, if it was not yet).
+  void expect(std::string_view bytes, Where = Where::current());
+  // The next line, without its CRLF.
+  std::string line(Where = Where::current());
+  // The next line must match the whole expression; its groups.
+  std::vector<std::string> expect_line(const std::string& expression, Where = Where::current());
+  std::string bytes(size_t count, Where = Where::current());
+
+  // CONNECT with verbose and pedantic off unless `fields` say otherwise, then PING; must answer PONG (after
+  // +OK when verbose).
+  Client& connect_ok(const Json& fields = Json::object(), Where = Where::current());
+  // CONNECT and PING are answered by 'Authorization Violation' and the end of the connection.
+  void connect_refused(const Json& fields, Where = Where::current());
+  // Nothing is waiting before the PONG: the fence that all silence is shown with.
+  void ping(Where = Where::current());
+  // Sends PING and hands over everything in front of its PONG (messages that hold a line PONG are not for
+  // this).
+  std::string until_pong(Where = Where::current());
+
+  // The server ends the connection now: no byte is left to read. A reset is a failure for Nuncio (CP-64) and
+  // tolerated for the reference server, which resets when it closes with unread input.
+  void expect_closed(Where = Where::current());
+  // -ERR 'text' and the end.
+  void expect_error_and_close(std::string_view text, Where = Where::current());
+  // The server ends the connection, after whatever bytes, in whatever way; those bytes.
+  std::string read_to_end(Where = Where::current());
+  // True when no byte is waiting and the server has not closed, right now.
+  bool is_open_and_silent();
+
+  void close();
+  void reset();          // closes with RST
+  void shutdown_send();  // sends FIN, goes on reading
+
+  std::string address() const;  // HOST:PORT of this end, as the server's log has it
+  int descriptor() const { return fd_; }
+  // PINGs of the server that came where something else was expected: they are answered, as any client does.
+  int pings_answered() const { return pings_answered_; }
+
+ private:
+  enum class Read { some, end, reset };
+  Read receive(const Where& where);
+  void compact();
+  bool answer_ping_at(size_t position);
+  void read_info(const Where& where);
+
+  int fd_ = -1;
+  std::string buffer_;  // received, from taken_ on not yet consumed
+  size_t taken_ = 0;
+  Json info_;
+  bool has_info_ = false;
+  int pings_answered_ = 0;
+};
+
+// Runs the functions at once, each in its thread; throws the first failure when all have ended.
+void together(const std::vector<std::function<void()>>& functions);
+
+}  // namespace nuncio::test
