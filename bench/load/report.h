@@ -25,6 +25,8 @@ class Report {
   void problem(std::string text);
   // "name value" lines or one JSON object on standard output, then the exit code that it means.
   int print(bool is_json) const;
+  const nlohmann::ordered_json& fields() const noexcept { return fields_; }
+  const nlohmann::ordered_json& problems() const noexcept { return problems_; }
 
  private:
   nlohmann::ordered_json fields_ = nlohmann::ordered_json::object();
