@@ -1,6 +1,7 @@
-// Checks password hashes off the workers (AU-26…AU-28, AT-11): a bounded pool of SCHED_IDLE threads and one of normal
-// priority for jobs that have waited 250 ms; fair over source addresses; equal checks in flight are joined; a cache of
-// verified credentials answers repeated logins without a hash. Thread-safe.
+// Checks password hashes off the workers (AU-26…AU-28, AT-11): a bounded pool of SCHED_IDLE threads and one
+// of normal priority for jobs that have waited 250 ms; fair over source addresses; equal checks in flight are
+// joined; a cache of verified credentials answers repeated logins without a hash. Thread-safe. The SCHED_IDLE
+// threads share no lock with anybody: a starved one that held it would stop the workers.
 #pragma once
 
 #include <chrono>
@@ -12,30 +13,33 @@
 
 namespace nuncio::auth {
 
-// Whom a result is for: the connection's worker, slot and generation. The generation tells a reused slot apart (AT-16).
+// Whom a result is for: the connection's worker, slot and generation. The generation tells a reused slot
+// apart (AT-16).
 struct Ticket {
   uint32_t worker;
   uint32_t slot;
   uint32_t generation;
+
+  friend bool operator==(const Ticket&, const Ticket&) = default;
 };
 
 struct Check {
   Ticket ticket;
-  std::string source;                            // address without port, for fairness
-  std::string user;                              // part of the cache key
+  std::string source;  // address without port, for fairness
+  std::string user;    // part of the cache key
   std::shared_ptr<const StoredSecret> stored;
   Secret candidate;
 };
 
 struct CheckResult {
   Ticket ticket;
-  std::shared_ptr<const StoredSecret> stored;    // what it was checked against
+  std::shared_ptr<const StoredSecret> stored;  // what it was checked against
   bool matches;
 };
 
 struct VerifierSettings {
-  unsigned threads = 0;                          // 0: max(1, cores / 2)
-  size_t queue_max = 4096;                       // waiting checks, joined ones not counted
+  unsigned threads = 0;     // 0: max(1, cores / 2)
+  size_t queue_max = 4096;  // waiting checks, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;
   std::chrono::nanoseconds cache_ttl = std::chrono::minutes(10);
@@ -44,19 +48,32 @@ struct VerifierSettings {
 
 class Verifier {
  public:
-  // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not block.
+  // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not
+  // block.
   Verifier(const VerifierSettings&, std::function<void(CheckResult)> done);
-  ~Verifier();                                   // drops what waits, joins the threads
+  // Drops what waits and joins the threads; one in the middle of a hash is waited for briefly, then left to
+  // end alone.
+  ~Verifier();
 
-  // True when these credentials were verified against this stored secret lately (a keyed MAC, no hash). Any thread.
+  // True when these credentials were verified against this stored secret lately (a keyed MAC, no hash). Any
+  // thread.
   bool is_known_good(const Check&) const;
-  // Queues a check. False when the queue is full (the login is refused as verifier_overloaded).
+  // Queues a check. False when the queue is full (the login is refused as verifier_overloaded). A ticket has
+  // one check at a time, a second one is refused. Takes a short lock, never waits for a hash.
   bool submit(Check);
-  // The connection is gone: its check is dropped if it has not begun, its result in any case (AU-7).
+  // The connection is gone: its check is dropped if it has not begun, its result in any case (AU-7) but for
+  // one that is being delivered at this moment; the generation tells.
   void cancel(const Ticket&);
 
-  struct Counters { uint64_t hashes, joined, cache_hits, refused_full, cancelled; size_t waiting; };
+  struct Counters {
+    uint64_t hashes, joined, cache_hits, refused_full, cancelled;
+    size_t waiting;
+  };
   Counters counters() const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
 };
 
 }  // namespace nuncio::auth

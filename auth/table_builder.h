@@ -1,0 +1,38 @@
+// Judges authorization options and makes an AuthTable of them. Used once at start and once for each reload;
+// may take some milliseconds to estimate the time of costly hashes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "auth/auth_table.h"
+
+namespace nuncio::auth {
+
+class TableBuilder {
+ public:
+  TableBuilder(const AuthorizationOptions& options, AuthTable::Findings& findings);
+
+  // Null when findings has errors. Call once.
+  std::shared_ptr<const AuthTable> build();
+
+ private:
+  void find_contradictions();
+  void add_token();
+  void add_user(const UserOptions&);
+  void choose_anonymous();
+  void choose_dummy();
+  // `what` names the secret in messages. Null, with an error found, when it cannot be used.
+  std::shared_ptr<const StoredSecret> stored(const Secret& configured, const std::string& what);
+  void error(std::string text);
+  void warn(std::string text);
+
+  const AuthorizationOptions& options_;
+  AuthTable::Findings& findings_;
+  std::shared_ptr<AuthTable> table_;
+  bool has_plain_ = false;
+  size_t errors_before_;
+};
+
+}  // namespace nuncio::auth

@@ -1,0 +1,408 @@
+// The verifier pool: results, joins, bounds, fairness, cancellation and the credential cache.
+#include "auth/verifier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "auth/credential_cache.h"
+#include "auth/hash_run.h"
+
+namespace nuncio::auth {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::shared_ptr<const StoredSecret> hashed(std::string_view password, unsigned long cost = 4) {
+  return *StoredSecret::make(make_hash("$2b$", cost, password).reveal());
+}
+
+Check check_for(uint32_t slot, std::string_view user, std::shared_ptr<const StoredSecret> stored,
+                std::string_view candidate, std::string_view source = "10.0.0.1") {
+  return {{0, slot, 1}, std::string(source), std::string(user), std::move(stored), Secret(candidate)};
+}
+
+// Collects results; wait_for() ends with a deadline instead of a hanging test.
+class Results {
+ public:
+  std::function<void(CheckResult)> sink() {
+    return [this](CheckResult result) {
+      const std::lock_guard lock(mutex_);
+      results_.push_back(std::move(result));
+      came_.notify_all();
+    };
+  }
+  ::testing::AssertionResult wait_for(size_t count) {
+    std::unique_lock lock(mutex_);
+    if (came_.wait_for(lock, 60s, [&] { return results_.size() >= count; }))
+      return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << results_.size() << " of " << count << " results";
+  }
+  std::vector<CheckResult> all() {
+    const std::lock_guard lock(mutex_);
+    return results_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::vector<CheckResult> results_;
+};
+
+// A sink that holds the dispatcher in its first delivery, so that everything submitted meanwhile is decided
+// by the queue alone.
+class Gate {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++arrived_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return is_open_; });
+  }
+  void wait_for_arrival() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return arrived_ > 0; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    is_open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int arrived_ = 0;
+  bool is_open_ = false;
+};
+
+// A verifier with one thread whose dispatcher stands still after one check: one more check can begin, the
+// rest waits.
+class HeldVerifier {
+ public:
+  explicit HeldVerifier(VerifierSettings settings = {}) {
+    settings.threads = 1;
+    settings.cache = false;
+    const auto collect = results.sink();
+    verifier.emplace(settings, [this, collect](CheckResult result) {
+      if (result.ticket.slot == opener) return gate.pass();
+      collect(std::move(result));
+    });
+    EXPECT_TRUE(verifier->submit(check_for(opener, "opener", secret, "opener", "opener")));
+    gate.wait_for_arrival();
+    EXPECT_TRUE(verifier->submit(check_for(blocker, "blocker", secret, "blocker", "blocker")));
+    EXPECT_EQ(verifier->counters().waiting, 0u);
+  }
+  ~HeldVerifier() { gate.open(); }
+
+  static constexpr uint32_t opener = 1'000'000, blocker = 1'000'001;
+  const std::shared_ptr<const StoredSecret> secret = hashed("right");
+  Results results;
+  Gate gate;
+  std::optional<Verifier> verifier;
+};
+
+TEST(Verifier, AU_26_TellsRightFromWrong) {
+  Results results;
+  Verifier verifier({}, results.sink());
+  const auto secret = hashed("right");
+  ASSERT_TRUE(verifier.submit(check_for(1, "a", secret, "right")));
+  ASSERT_TRUE(verifier.submit(check_for(2, "a", secret, "wrong")));
+  ASSERT_TRUE(results.wait_for(2));
+  for (const auto& result : results.all()) {
+    EXPECT_EQ(result.matches, result.ticket.slot == 1);
+    EXPECT_EQ(result.stored, secret);
+  }
+  EXPECT_EQ(verifier.counters().hashes, 2u);
+}
+
+TEST(Verifier, AU_27_EqualChecksInFlightAreOneHash) {
+  HeldVerifier held;
+  for (uint32_t slot = 0; slot < 1000; ++slot) {
+    ASSERT_TRUE(held.verifier->submit(check_for(slot, "a", held.secret, "right", std::to_string(slot % 7))));
+  }
+  // Another user, another candidate, another stored secret of the same password: not equal.
+  ASSERT_TRUE(held.verifier->submit(check_for(2000, "b", held.secret, "right")));
+  ASSERT_TRUE(held.verifier->submit(check_for(2001, "a", held.secret, "wrong")));
+  ASSERT_TRUE(held.verifier->submit(check_for(2002, "a", hashed("right"), "right")));
+  EXPECT_EQ(held.verifier->counters().waiting, 4u);
+  EXPECT_EQ(held.verifier->counters().joined, 999u);
+  held.gate.open();
+  ASSERT_TRUE(held.results.wait_for(1004));
+  EXPECT_EQ(held.verifier->counters().hashes, 6u);
+  std::set<uint32_t> slots;
+  for (const auto& result : held.results.all()) {
+    slots.insert(result.ticket.slot);
+    EXPECT_EQ(result.matches, result.ticket.slot != 2001 && result.ticket.slot != HeldVerifier::blocker);
+  }
+  EXPECT_EQ(slots.size(), 1004u);
+}
+
+TEST(Verifier, AU_26_FullQueuesRefuse) {
+  VerifierSettings settings;
+  settings.queue_max = 10;
+  settings.queue_per_source_max = 4;
+  HeldVerifier held(settings);
+  const auto submit = [&](uint32_t slot, const char* source) {
+    return held.verifier->submit(check_for(slot, "a", held.secret, std::to_string(slot), source));
+  };
+  for (uint32_t slot = 0; slot < 4; ++slot) EXPECT_TRUE(submit(slot, "A"));
+  EXPECT_FALSE(submit(4, "A"));
+  for (uint32_t slot = 5; slot < 9; ++slot) EXPECT_TRUE(submit(slot, "B"));
+  EXPECT_TRUE(submit(9, "C"));
+  EXPECT_TRUE(submit(10, "D"));
+  EXPECT_FALSE(submit(11, "E"));
+  // A joined check takes no room.
+  EXPECT_TRUE(held.verifier->submit(check_for(12, "a", held.secret, "9", "E")));
+  EXPECT_EQ(held.verifier->counters().refused_full, 2u);
+  EXPECT_EQ(held.verifier->counters().waiting, 10u);
+  held.gate.open();
+  ASSERT_TRUE(held.results.wait_for(12));  // with the blocker
+}
+
+TEST(Verifier, AU_26_SourcesTakeTurns) {
+  HeldVerifier held;
+  for (uint32_t slot = 0; slot < 20; ++slot) {
+    ASSERT_TRUE(held.verifier->submit(check_for(slot, "a", held.secret, std::to_string(slot), "flooder")));
+  }
+  ASSERT_TRUE(held.verifier->submit(check_for(100, "a", held.secret, "x", "other")));
+  // Joins a check at the end of the flood, and must not wait for the flood's turn.
+  ASSERT_TRUE(held.verifier->submit(check_for(101, "a", held.secret, "19", "third")));
+  held.gate.open();
+  ASSERT_TRUE(held.results.wait_for(23));
+  std::vector<uint32_t> order;
+  for (const auto& result : held.results.all()) order.push_back(result.ticket.slot);
+  const auto place = [&](uint32_t slot) {
+    return std::find(order.begin(), order.end(), slot) - order.begin();
+  };
+  EXPECT_LT(place(100), 6);
+  EXPECT_LT(place(101), 6);
+}
+
+TEST(Verifier, AU_7_CancelledChecksFreeTheirPlaceAndGiveNoResult) {
+  VerifierSettings settings;
+  settings.queue_max = 2;
+  HeldVerifier held(settings);
+  ASSERT_TRUE(held.verifier->submit(check_for(1, "a", held.secret, "1")));
+  ASSERT_TRUE(held.verifier->submit(check_for(2, "a", held.secret, "2")));
+  ASSERT_TRUE(held.verifier->submit(check_for(3, "a", held.secret, "2")));  // joined
+  ASSERT_FALSE(held.verifier->submit(check_for(4, "a", held.secret, "4")));
+  held.verifier->cancel({0, 1, 1});
+  held.verifier->cancel({0, 2, 1});
+  held.verifier->cancel({0, HeldVerifier::blocker, 1});  // begun already: only its result goes
+  held.verifier->cancel({0, 77, 1});                     // never came
+  EXPECT_EQ(held.verifier->counters().waiting, 1u);
+  EXPECT_EQ(held.verifier->counters().cancelled, 3u);
+  ASSERT_TRUE(held.verifier->submit(check_for(4, "a", held.secret, "4")));
+  held.gate.open();
+  ASSERT_TRUE(held.results.wait_for(2));
+  std::set<uint32_t> slots;
+  for (const auto& result : held.results.all()) slots.insert(result.ticket.slot);
+  EXPECT_THAT(slots, ::testing::ElementsAre(3u, 4u));
+}
+
+TEST(Verifier, AT_16_ReusedSlotGetsOnlyItsOwnResult) {
+  HeldVerifier held;
+  Check first = check_for(5, "a", held.secret, "right");
+  Check second = check_for(5, "a", held.secret, "wrong");
+  second.ticket.generation = 2;
+  ASSERT_TRUE(held.verifier->submit(first));
+  held.verifier->cancel(first.ticket);
+  ASSERT_TRUE(held.verifier->submit(second));
+  ASSERT_FALSE(held.verifier->submit(second));  // one check at a time
+  held.gate.open();
+  ASSERT_TRUE(held.results.wait_for(2));
+  for (const auto& result : held.results.all()) {
+    EXPECT_FALSE(result.matches);
+    EXPECT_EQ(result.ticket.generation, result.ticket.slot == 5 ? 2u : 1u);
+  }
+}
+
+TEST(Verifier, AU_27_AT_10_CacheKnowsExactlyWhatWasVerified) {
+  Results results;
+  Verifier verifier({}, results.sink());
+  const auto secret = hashed("right");
+  const Check right = check_for(1, "a", secret, "right");
+  EXPECT_FALSE(verifier.is_known_good(right));
+  ASSERT_TRUE(verifier.submit(right));
+  ASSERT_TRUE(verifier.submit(check_for(2, "a", secret, "wrong")));
+  ASSERT_TRUE(results.wait_for(2));
+  EXPECT_TRUE(verifier.is_known_good(right));
+  EXPECT_TRUE(verifier.is_known_good(check_for(9, "a", secret, "right", "other source")));
+  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", secret, "wrong"))) << "only successes";
+  EXPECT_FALSE(verifier.is_known_good(check_for(1, "b", secret, "right"))) << "another user";
+  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", hashed("right"), "right")))
+      << "changed stored secret";
+  EXPECT_FALSE(verifier.is_known_good(check_for(1, "ar", secret, "ight"))) << "shifted boundary";
+  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", secret, "")));
+  EXPECT_EQ(verifier.counters().cache_hits, 2u);
+  EXPECT_EQ(verifier.counters().hashes, 2u);
+}
+
+TEST(Verifier, AU_27_CacheSurvivesAReloadThatKeepsTheHash) {
+  Results results;
+  Verifier verifier({}, results.sink());
+  const Secret text = make_hash("$2b$", 4, "right");
+  ASSERT_TRUE(verifier.submit(check_for(1, "a", *StoredSecret::make(text.reveal()), "right")));
+  ASSERT_TRUE(results.wait_for(1));
+  EXPECT_TRUE(verifier.is_known_good(check_for(1, "a", *StoredSecret::make(text.reveal()), "right")));
+}
+
+TEST(Verifier, AU_27_CacheCanBeOffAndExpires) {
+  for (const bool is_off : {true, false}) {
+    VerifierSettings settings;
+    settings.cache = !is_off;
+    if (!is_off) settings.cache_ttl = 0ns;
+    Results results;
+    Verifier verifier(settings, results.sink());
+    const Check right = check_for(1, "a", hashed("right"), "right");
+    ASSERT_TRUE(verifier.submit(right));
+    ASSERT_TRUE(results.wait_for(1));
+    EXPECT_FALSE(verifier.is_known_good(right));
+  }
+}
+
+TEST(Verifier, AU_28_UnknownUserCostsExactlyTheHashOfAWrongPassword) {
+  AuthorizationOptions options;
+  const Secret hash = make_hash("$2b$", 4, "right");
+  options.users.push_back({"known", hash, ""});
+  AuthTable::Findings findings;
+  const auto table = AuthTable::make(options, findings);
+  ASSERT_NE(table, nullptr);
+  Results results;
+  Verifier verifier({}, results.sink());
+  uint32_t slot = 0;
+  for (const char* user : {"known", "unknown"}) {
+    for (const char* password : {"wrong", "wrong", "right"}) {
+      Credentials credentials;
+      credentials.user = user;
+      credentials.password = Secret(password);
+      const Decision decision = table->decide(credentials);
+      ASSERT_EQ(decision.kind, Decision::Kind::check);
+      const Check check = check_for(slot++, user, decision.stored, password);
+      ASSERT_FALSE(verifier.is_known_good(check));
+      ASSERT_TRUE(verifier.submit(check));
+      ASSERT_TRUE(results.wait_for(slot));
+      EXPECT_EQ(verifier.counters().hashes, slot) << user << " " << password;
+      const bool is_in = results.all().back().matches && decision.user;
+      EXPECT_EQ(is_in, slot == 3) << user << " " << password;
+    }
+  }
+}
+
+TEST(Verifier, AT_12_EndsWhileChecksWaitAndOneRuns) {
+  Results results;
+  const auto secret = hashed("right", 9);
+  {
+    VerifierSettings settings;
+    settings.threads = 1;
+    Verifier verifier(settings, results.sink());
+    for (uint32_t slot = 0; slot < 200; ++slot) {
+      ASSERT_TRUE(verifier.submit(check_for(slot, "a", secret, std::to_string(slot))));
+    }
+  }
+  const size_t delivered = results.all().size();
+  EXPECT_LT(delivered, 200u);
+}
+
+// Everything at once from several threads; what each ticket gets is checked against what it asked for.
+TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
+  constexpr uint32_t threads = 4, rounds = 400;
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  VerifierSettings settings;
+  settings.threads = 2;
+  settings.queue_max = 24;
+  settings.queue_per_source_max = 12;
+  settings.cache_entries_max = 64;
+  const auto secret = hashed("right");
+
+  struct Seen {
+    std::atomic<uint32_t> results = 0;
+    std::atomic<bool> matched = false;
+  };
+  std::vector<Seen> seen(threads * rounds);
+  std::atomic<uint32_t> delivered = 0;
+  std::vector<uint8_t> fate(threads * rounds);  // by its own thread: 0 refused, 1 submitted, 2 cancelled
+  Verifier verifier(settings, [&](CheckResult result) {
+    Seen& mine = seen[result.ticket.slot];
+    mine.results.fetch_add(1);
+    mine.matched = result.matches;
+    delivered.fetch_add(1);
+  });
+  const auto is_right = [](uint32_t slot) { return slot % 3 == 0; };
+  {
+    std::vector<std::jthread> clients;
+    for (uint32_t t = 0; t < threads; ++t) {
+      clients.emplace_back([&, t] {
+        std::mt19937_64 random(seed + t);
+        for (uint32_t i = 0; i < rounds; ++i) {
+          const uint32_t slot = t * rounds + i;
+          const Check check =
+              check_for(slot, "a", secret, is_right(slot) ? "right" : std::to_string(random() % 8),
+                        std::to_string(random() % 3));
+          EXPECT_FALSE(!is_right(slot) && verifier.is_known_good(check));
+          fate[slot] = verifier.submit(check);
+          if (fate[slot] == 1 && random() % 4 == 0) {
+            verifier.cancel(check.ticket);
+            fate[slot] = 2;
+          }
+          if (random() % 16 == 0) std::this_thread::yield();
+        }
+      });
+    }
+  }
+  const auto submitted =
+      static_cast<uint32_t>(std::count_if(fate.begin(), fate.end(), [](auto f) { return f != 0; }));
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  const auto unanswered = [&] {
+    for (uint32_t slot = 0; slot < seen.size(); ++slot) {
+      if (fate[slot] == 1 && seen[slot].results == 0) return true;
+    }
+    return false;
+  };
+  while (unanswered() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  for (uint32_t slot = 0; slot < seen.size(); ++slot) {
+    const uint32_t results = seen[slot].results;
+    // A cancelled one may have been answered just before.
+    const bool is_expected = fate[slot] == 0 ? results == 0 : fate[slot] == 1 ? results == 1 : results <= 1;
+    EXPECT_TRUE(is_expected) << "fate " << int{fate[slot]} << ", " << results << " results";
+    EXPECT_EQ(seen[slot].matched, results != 0 && is_right(slot)) << slot;
+  }
+  const auto counters = verifier.counters();
+  EXPECT_EQ(counters.refused_full, seen.size() - submitted);
+  EXPECT_EQ(counters.waiting, 0u);
+  EXPECT_LE(delivered, submitted);
+}
+
+TEST(CredentialCache, AU_27_BoundedAndTimeLimited) {
+  const CredentialCache::Time start{};
+  CredentialCache cache(10s, 64);
+  for (int i = 0; i < 10'000; ++i) cache.add(keyed_digest({"test", std::to_string(i)}), start);
+  EXPECT_LE(cache.size(), 64u);
+  EXPECT_TRUE(cache.contains(keyed_digest({"test", "9999"}), start)) << "the newest stays";
+  EXPECT_FALSE(cache.contains(keyed_digest({"test", "0"}), start)) << "the oldest goes";
+  EXPECT_TRUE(cache.contains(keyed_digest({"test", "9999"}), start + 9s));
+  EXPECT_FALSE(cache.contains(keyed_digest({"test", "9999"}), start + 10s));
+}
+
+TEST(CredentialCache, AU_27_RenewedEntriesOutliveTheirFirstTerm) {
+  const CredentialCache::Time start{};
+  const Digest key = keyed_digest({"test", "key"});
+  CredentialCache cache(10s, 1024);
+  cache.add(key, start);
+  cache.add(key, start + 8s);
+  cache.add(key, start + 12s);  // drops the first entry's trace, not the key
+  EXPECT_TRUE(cache.contains(key, start + 17s));
+  EXPECT_FALSE(cache.contains(key, start + 22s));
+  EXPECT_EQ(cache.size(), 1u);
+}
+
+}  // namespace
+}  // namespace nuncio::auth
