@@ -16,8 +16,9 @@ constexpr unsigned completion_entries = 4096;  // a turn may complete many recei
 // Best first. DEFER_TASKRUN: completion work runs only when we ask for it, in one batch (Linux 6.1).
 // COOP_TASKRUN: at least no interrupt for it (5.19).
 constexpr unsigned setups[] = {
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,
-    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+        IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
     0,
 };
 

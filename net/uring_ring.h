@@ -27,6 +27,12 @@ class UringRing {
   // (negative: no limit). One system call. Returns early on a signal or an overfull completion queue.
   void enter(unsigned complete_min, int64_t timeout_ns);
 
+  // Whether the kernel has completion work that the next enter() would run.
+  bool has_work() const {
+    const unsigned* flags = ring_.sq.kflags;
+    return (__atomic_load_n(flags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+  }
+
   // Calls `take(const io_uring_cqe&)` for each completion that is there; `take` must not ask for completions
   // itself.
   template <typename Take>
