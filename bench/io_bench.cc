@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,9 @@ namespace {
 
 enum BackEnd : int64_t { epoll, io_uring };
 
-std::unique_ptr<Io> make(benchmark::State& state) {
+std::unique_ptr<Io> make(benchmark::State& state, const IoSettings& settings = {}) {
   std::string why_not;
-  auto io = state.range(0) == epoll ? make_epoll({}) : make_io_uring({}, why_not);
+  auto io = state.range(0) == epoll ? make_epoll(settings) : make_io_uring(settings, why_not);
   if (io == nullptr) {
     state.SkipWithError(why_not.c_str());
   } else {
@@ -129,11 +130,11 @@ void BM_Echo(benchmark::State& state) {
 }
 BENCHMARK(BM_Echo)->ArgsProduct({{epoll, io_uring}, {1, 16, 64, 256, 1000}});
 
-// Chunks of 32 KiB from each of 16 peers, received only.
+// Chunks of 32 KiB from each of `connections` peers, received and read once, with `receive_buffers` buffers.
 void BM_ReceiveBulk(benchmark::State& state) {
-  const auto io = make(state);
+  const auto connections = static_cast<Slot>(state.range(1));
+  const auto io = make(state, {.receive_buffers = static_cast<uint32_t>(state.range(2))});
   if (io == nullptr) return;
-  constexpr Slot connections = 16;
   const std::string chunk(32 * 1024, 'x');
   std::vector<Ends> ends;
   for (Slot slot = 0; slot < connections; ++slot) {
@@ -144,13 +145,16 @@ void BM_ReceiveBulk(benchmark::State& state) {
   for (auto _ : state) {
     for (const Ends& end : ends) write_all(end.peer, chunk.data(), chunk.size());
     for (size_t left = connections * chunk.size(); left > 0;) {
-      for (const IoEvent& event : io->wait(-1)) left -= event.size;
+      for (const IoEvent& event : io->wait(-1)) {
+        left -= event.size;
+        benchmark::DoNotOptimize(std::accumulate(event.data, event.data + event.size, 0u));
+      }
     }
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(connections * chunk.size()));
   for (const Ends& end : ends) close(end.peer);
 }
-BENCHMARK(BM_ReceiveBulk)->Arg(epoll)->Arg(io_uring);
+BENCHMARK(BM_ReceiveBulk)->ArgsProduct({{epoll, io_uring}, {1, 16}, {8, 32}});
 
 // A wake-up by the thread itself and the turn it ends.
 void BM_Wake(benchmark::State& state) {
