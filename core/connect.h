@@ -40,7 +40,8 @@ struct ConnectOptions {
 // Merges the JSON text of a CONNECT into `options`: keys it leaves out keep their values (CP-17), unknown keys are
 // ignored, keys match in any case, the last of duplicates wins, null means absent. Returns Reason::none, or
 // parse_error (not an object or null, wrong types: CP-13), invalid_protocol (CP-14), no_responders_without_headers
-// (CP-15) or account_requested (CP-16). On error `options` is unspecified. Bounded in time and memory by the text.
+// (CP-15) or account_requested (CP-16). After parse_error `options` is unspecified; after the others it is complete, as
+// the reference judges the credentials first. Any thread; bounded in time and memory by the text.
 Reason parse_connect(std::string_view json, ConnectOptions& options);
 
 }  // namespace nuncio

@@ -3,6 +3,7 @@
 // allocates, logs or throws.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -18,9 +19,11 @@ enum class ParseStatus : uint8_t {
   error        // `error` says why; nothing of this operation may be executed
 };
 
+// Only the fields named for the verb are set; the others hold whatever the last operation left there.
 struct Operation {
-  Verb verb;
-  bool is_canonical = false;   // PUB/HPUB: `tail` may be sent to receivers as it stands
+  Verb verb = Verb::ping;
+  bool is_canonical = false;   // PUB/HPUB: `tail` may be sent to receivers as it stands; never for header_size 0
+                               // (delivered as a plain MSG, CP-43)
   uint32_t header_size = 0;    // HPUB: bytes of the header block, ≤ size
   uint32_t size = 0;           // PUB/HPUB: header + payload bytes, without the final CRLF
   uint64_t max = 0;            // UNSUB: deliveries after which to remove; 0: at once (CP-33)
@@ -50,7 +53,13 @@ struct ParseResult {
 inline constexpr size_t parser_padding = 64;
 
 // Parses the operation at the start of `input` (not empty). With status incomplete and `needed` set, `operation` is
-// filled but for payload and tail. Errors are found as early as their bytes allow (CP-39, CP-58).
+// filled but for payload and tail. Errors are found as early as their bytes allow (CP-39, CP-58). A line without its
+// end is never longer than a verb, `control_line_max` blanks and `control_line_max` bytes of arguments (CP-70). On top
+// of the reference: a lone CR among arguments is a parse_error, as clients take it for white space.
 ParseResult parse(std::string_view input, const ParseLimits& limits, Operation& operation) noexcept;
+
+// The same results without vector instructions and without padding: what parse() falls back on, and what tests compare
+// it with.
+ParseResult parse_portable(std::string_view input, const ParseLimits& limits, Operation& operation) noexcept;
 
 }  // namespace nuncio
