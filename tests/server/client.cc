@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -262,6 +263,43 @@ std::string Client::until_pong(Where where) {
     if (next == "PONG") return result;
     result += next + "\r\n";
   }
+}
+
+Message Client::message(Where where) {
+  return message_behind(line(where), where);
+}
+
+std::vector<Message> Client::messages_until_pong(Where where) {
+  send("PING\r\n");
+  std::vector<Message> result;
+  for (;;) {
+    const std::string next = line(where);
+    if (next == "PONG") return result;
+    result.push_back(message_behind(next, where));
+  }
+}
+
+Message Client::message_behind(const std::string& line, const Where& where) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at < line.size();) {
+    const size_t end = std::min(line.find(' ', at), line.size());
+    words.push_back(line.substr(at, end - at));
+    at = end + 1;
+  }
+  const bool has_header = !words.empty() && words[0] == "HMSG";
+  const size_t sizes = has_header ? 2 : 1;
+  if ((!has_header && (words.empty() || words[0] != "MSG")) || words.size() < 3 + sizes) {
+    fail(fmt::format("expected a message, got \"{}\"", printable(line)), where);
+  }
+  Message result{words[1], words[2], words.size() > 3 + sizes ? words[3] : "", "", ""};
+  const auto total = static_cast<size_t>(std::atoll(words.back().c_str()));
+  const size_t header = has_header ? static_cast<size_t>(std::atoll(words[words.size() - 2].c_str())) : 0;
+  result.payload = bytes(total + 2, where);
+  if (!result.payload.ends_with("\r\n")) fail("a payload of the wrong size", where);
+  result.payload.resize(total);
+  result.header = result.payload.substr(0, header);
+  result.payload.erase(0, header);
+  return result;
 }
 
 void Client::expect_closed(Where where) {

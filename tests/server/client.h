@@ -21,6 +21,15 @@ using Where = std::source_location;
 // Control bytes readable, at most about 600 characters.
 std::string printable(std::string_view bytes);
 
+// A MSG or HMSG as it came.
+struct Message {
+  std::string subject;
+  std::string sid;
+  std::string reply;
+  std::string header;
+  std::string payload;
+};
+
 class Client {
  public:
   // Connects to 127.0.0.1:port. receive_buffer_size > 0 sets SO_RCVBUF, for clients that read slowly.
@@ -56,6 +65,11 @@ class Client {
   // this).
   std::string until_pong(Where = Where::current());
 
+  // The next thing must be a message.
+  Message message(Where = Where::current());
+  // Sends PING and hands over the messages in front of its PONG; anything else there is a failure.
+  std::vector<Message> messages_until_pong(Where = Where::current());
+
   // The server ends the connection now: no byte is left to read. A reset is a failure for Nuncio (CP-64) and
   // tolerated for the reference server, which resets when it closes with unread input.
   void expect_closed(Where = Where::current());
@@ -78,6 +92,7 @@ class Client {
  private:
   enum class Read { some, end, reset };
   Read receive(const Where& where);
+  Message message_behind(const std::string& line, const Where& where);
   void compact();
   bool answer_ping_at(size_t position);
   void read_info(const Where& where);
