@@ -65,6 +65,7 @@ class Server {
   void wait_until(const std::function<bool()>& condition, std::string_view what, Where = Where::current());
   bool is_running() { return !process_.has_ended(); }
   void signal(int number) { process_.signal(number); }
+  void pause_output(bool is_paused) { process_.pause_output(is_paused); }
   // For servers that are expected to end by themselves or by a signal of the test; the exit status.
   int wait_exit();
   // TERM, then the end: fails the test when that takes too long, the exit status is not 0, or the log holds

@@ -79,6 +79,7 @@ Process::Process(const std::string& binary, const std::vector<std::string>& argu
 }
 
 Process::~Process() {
+  is_paused_ = false;
   if (!has_ended()) {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, &status_, 0);
@@ -99,6 +100,7 @@ void Process::collect(int out, int err, int in, std::string input) {
   std::string* texts[2] = {&out_, &err_};
   char buffer[16 * 1024];
   while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+    while (is_paused_) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     if (::poll(ends, 2, -1) < 0 && errno != EINTR) break;
     for (int i = 0; i < 2; ++i) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -40,6 +41,9 @@ class Process {
   std::string standard_error() const;
   std::string output() const { return standard_output() + standard_error(); }
 
+  // Stops and restarts reading the output: what a terminal or a full pipe does to a program.
+  void pause_output(bool is_paused) { is_paused_ = is_paused; }
+
   // Waits until `condition` holds (looked at whenever output arrives and every few ms) or the process has
   // ended; says whether it holds.
   bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit = wait_max);
@@ -60,6 +64,7 @@ class Process {
   std::string out_;
   std::string err_;
   bool is_output_over_ = false;
+  std::atomic<bool> is_paused_{false};
 };
 
 struct Finished {
