@@ -29,8 +29,10 @@ struct AuthorizationOptions {
   bool has_user = false;          // a single user is configured (its password may be empty)
   std::string user;
   Secret password;
+  std::string user_position;      // "file:line:col" or "command line", for messages
   bool has_token = false;
   Secret token;
+  std::string token_position;
   std::vector<UserOptions> users;
   std::string no_auth_user;       // empty: none
   Nanoseconds timeout = std::chrono::seconds(2);

@@ -1,0 +1,246 @@
+#include "core/config/load.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "core/config/field_reader.h"
+#include "core/config/findings.h"
+#include "core/config/options_reader.h"
+#include "core/config/sources.h"
+#include "core/log.h"
+
+namespace nuncio::config {
+namespace {
+
+const Position flags;  // where a finding about the command line stands
+
+template <typename Value, typename Target>
+void override(const std::optional<Value>& flag, Target& target) {
+  if (flag) target = static_cast<Target>(*flag);
+}
+
+void apply_plain_flags(const CommandLine& line, FileOptions& file, Findings& findings) {
+  Options& options = file.options;
+  override(line.host, options.host);
+  override(line.server_name, options.server_name);
+  override(line.client_advertise, options.client_advertise);
+  override(line.pid_file, options.pid_file);
+  override(line.ports_file_dir, options.ports_file_dir);
+  override(line.log_file, options.log.file);
+  override(line.debug, options.log.debug);
+  override(line.trace, options.log.trace);
+  override(line.trace_verbose, options.trace_verbose);
+  override(line.log_time, options.log.time);
+  override(line.log_utc, options.log.utc);
+  override(line.syslog, options.log.syslog);
+  if (line.server_name) file.positions.erase("server_name");
+  if (line.client_advertise) file.positions.erase("client_advertise");
+  if (line.traced_message_max) {
+    const int64_t number = std::clamp<int64_t>(*line.traced_message_max, 0, INT32_MAX);
+    options.traced_message_max = static_cast<uint32_t>(number);
+  }
+  if (line.port) {
+    if (*line.port < -1 || *line.port > port_max) {
+      findings.error(flags, fmt::format("the port must be between -1 and {}", port_max));
+    } else {
+      options.port = *line.port == 0 ? port_default : static_cast<int>(*line.port);
+    }
+  }
+  if (line.workers) {
+    if (*line.workers < 0 || *line.workers > 64) {
+      findings.error(flags, "the number of workers must be between 1 and 64, or 0 for one per core");
+    } else {
+      options.workers = static_cast<uint32_t>(*line.workers);
+    }
+  }
+  if (line.io_backend) {
+    const auto backend = parse_io_backend(*line.io_backend);
+    if (!backend) findings.error(flags, "io_backend must be auto, io_uring or epoll");
+    if (backend) options.io_backend = *backend;
+  }
+}
+
+// Flags replace what the file has for the same keys (CF-70).
+void apply_user_flags(const CommandLine& line, FileOptions& file, Findings& findings) {
+  AuthorizationOptions& authorization = file.options.authorization;
+  if (line.user) {
+    if (line.user->empty()) findings.error(flags, "--user is empty, which would let everybody in");
+    authorization.has_user = true;
+    authorization.user = *line.user;
+    authorization.user_position = flags.text();
+    file.is_password_missing = !file.positions.contains("password");
+  }
+  if (line.password) {
+    authorization.password = *line.password;
+    file.is_password_missing = false;
+  }
+  if (line.token) {
+    if (line.token->empty()) findings.error(flags, "--auth is empty, which would let everybody in");
+    authorization.has_token = !line.token->empty();
+    authorization.token = *line.token;
+    authorization.token_position = flags.text();
+  }
+}
+
+// Settles mixtures of flags and file so that at most one way to log in is left (AU-12), and refuses what
+// nats-server would run without any authentication (AU-13). Mixtures within the file have been refused
+// before.
+void settle_authorization(const CommandLine& line, FileOptions& file, Findings& findings) {
+  AuthorizationOptions& authorization = file.options.authorization;
+  const bool has_users = !authorization.users.empty() || file.has_bad_users;
+  const bool has_user_flags = line.user || line.password;
+  if (has_users && line.token) {
+    findings.error(flags, "Can not have a token and a users array: --auth is given and the file has users");
+  }
+  if (has_users && has_user_flags) {
+    findings.warning(flags, "--user and --pass are ignored: the users array of the file decides");
+  } else if (authorization.has_token && (authorization.has_user || line.password) &&
+             (has_user_flags || line.token)) {
+    findings.warning(flags, fmt::format("the token (from {}) decides, user and password are ignored",
+                                        authorization.token_position));
+  } else if (line.password && !authorization.has_user) {
+    findings.error(flags, "--pass is given without a user, which would let everybody in");
+  } else if (file.positions.contains("password") && !authorization.has_user && !authorization.has_token &&
+             !has_users) {
+    findings.error(file.position("password"),
+                   "a password is given without a user, which would let everybody in");
+  } else if (authorization.has_user && file.is_password_missing) {
+    const Position at = line.user ? flags : file.position("user");
+    findings.warning(at, fmt::format("user {} has no password and logs in with an empty one",
+                                     log::quoted(authorization.user)));
+  }
+  if (has_users || authorization.has_token) {
+    authorization.has_user = false;
+    authorization.user.clear();
+    authorization.password.clear();
+  }
+  if (file.positions.contains("authorization") && !authorization.is_required() && findings.errors.empty()) {
+    findings.warning(file.position("authorization"), "this block asks for nothing: everybody may connect");
+  }
+}
+
+void check_no_auth_user(const FileOptions& file, Findings& findings) {
+  const AuthorizationOptions& authorization = file.options.authorization;
+  const std::string& name = authorization.no_auth_user;
+  if (name.empty() || file.has_bad_users) return;
+  const Position at = file.position("no_auth_user");
+  if (authorization.users.empty()) {
+    findings.error(at, fmt::format("no_auth_user: {} present, but users are not defined", log::quoted(name)));
+  } else if (std::ranges::find(authorization.users, name, &UserOptions::name) == authorization.users.end()) {
+    findings.error(
+        at, fmt::format("no_auth_user: {} not present as user in authorization block", log::quoted(name)));
+  }
+}
+
+// Anything of the form $method$… is taken for a hash and judged as such later (AU-25).
+bool is_plain(const Secret& secret) {
+  const std::string_view text = secret.reveal();
+  return !text.empty() && !(text[0] == '$' && text.find('$', 1) != std::string_view::npos);
+}
+
+// One warning, however many there are (AU-24).
+void warn_of_plain_secrets(const AuthorizationOptions& authorization, Findings& findings) {
+  std::string where;
+  if (authorization.has_user && is_plain(authorization.password)) where = authorization.user_position;
+  if (authorization.has_token && is_plain(authorization.token)) where = authorization.token_position;
+  for (const UserOptions& user : authorization.users) {
+    if (where.empty() && is_plain(user.password)) where = user.position;
+  }
+  if (!where.empty())
+    findings.warnings.push_back(where + ": Plaintext passwords detected, use nkeys or bcrypt");
+}
+
+void check_lame_duck(const FileOptions& file, Findings& findings) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  const Options& options = file.options;
+  if (options.lame_duck_duration < std::chrono::seconds(30)) {
+    findings.error(file.position("lame_duck_duration"),
+                   fmt::format("invalid lame_duck_duration of {}ms, minimum is 30 seconds",
+                               duration_cast<milliseconds>(options.lame_duck_duration).count()));
+  } else if (options.lame_duck_grace >= options.lame_duck_duration) {
+    findings.error(file.position("lame_duck_grace_period"),
+                   "lame_duck_grace_period must be shorter than "
+                   "lame_duck_duration");
+  }
+}
+
+void check_names(const FileOptions& file, Findings& findings) {
+  const Options& options = file.options;
+  if (options.server_name.find_first_of(" \t\r\n\v\f") != std::string::npos) {
+    findings.error(file.position("server_name"), "server_name must not contain blanks");
+  }
+  const std::string& advertised = options.client_advertise;
+  const bool has_port = advertised.find(':') != std::string::npos;
+  const auto address = parse_host_port(advertised);
+  const bool is_good =
+      !has_port || (address && !address->host.empty() && address->port >= -1 && address->port <= port_max);
+  if (!is_good)
+    findings.error(file.position("client_advertise"), "client_advertise must be host or host:port");
+}
+
+void check_limits(const FileOptions& file, Findings& findings) {
+  const Options& options = file.options;
+  if (options.payload_max <= options.pending_max) return;
+  const std::string_view culprit = file.positions.contains("max_payload") ? "max_payload" : "max_pending";
+  findings.error(file.position(culprit),
+                 fmt::format("max_payload ({}) cannot be higher than max_pending ({})", options.payload_max,
+                             options.pending_max));
+}
+
+void check_file_modes(const FieldReader& reader, Findings& findings) {
+  for (const std::string& name : reader.files_with_secrets()) {
+    struct stat status {};
+    if (::stat(name.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) == 0)
+      continue;
+    findings.warning({std::make_shared<const std::string>(name), 0, 0},
+                     fmt::format("the file holds secrets and everybody can read it (mode {:04o})",
+                                 static_cast<unsigned>(status.st_mode & 07777)));
+  }
+}
+
+}  // namespace
+
+LoadedOptions load_options(const CommandLine& line) {
+  Findings findings;
+  FieldReader reader(findings);
+  FileOptions file;
+  bool is_readable = true;
+  if (!line.config_file.empty()) {
+    const auto tree = Sources(findings).read(line.config_file);
+    is_readable = tree.has_value();
+    if (tree) file = read_options(*tree, reader);
+    file.options.config_file = line.config_file;
+    file.options.config_digest = reader.digest();
+  }
+  if (is_readable) {
+    apply_plain_flags(line, file, findings);
+    apply_user_flags(line, file, findings);
+    settle_authorization(line, file, findings);
+    check_no_auth_user(file, findings);
+    check_names(file, findings);
+    check_limits(file, findings);
+    check_lame_duck(file, findings);
+    warn_of_plain_secrets(file.options.authorization, findings);
+    check_file_modes(reader, findings);
+  }
+  return {std::move(file.options), std::move(findings.errors), std::move(findings.warnings),
+          findings.has_deprecated};
+}
+
+CheckReport check_report(const CommandLine& line, const LoadedOptions& loaded) {
+  CheckReport report;
+  for (const std::string& text : loaded.errors) report.text += text + '\n';
+  for (const std::string& text : loaded.warnings) report.text += text + '\n';
+  if (!loaded.errors.empty() || loaded.has_deprecated) {
+    report.exit_code = 1;
+  } else {
+    report.text += fmt::format("{}: configuration file {} is valid ({})\n", line.program, line.config_file,
+                               loaded.options.config_digest);
+  }
+  return report;
+}
+
+}  // namespace nuncio::config

@@ -1,0 +1,42 @@
+// From the tree to Options: names, types, ranges and exclusions of every option, all findings in one run
+// (CF-31). Checks that need the command line too are in load.h. One thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/config/field_reader.h"
+#include "core/config/value.h"
+#include "core/options.h"
+
+namespace nuncio::config {
+
+// What a file gives. Positions are kept of the values that later checks speak about.
+struct FileOptions {
+  Options options;
+  std::map<std::string, Position, std::less<>> positions;  // by canonical name
+  bool is_password_missing = false;                        // a single user stands alone
+  bool has_bad_users = false;                              // some entries were refused
+  Position position(std::string_view name) const;          // of the command line when the file has none
+};
+
+FileOptions read_options(const Value& tree, FieldReader&);
+
+// The block `authorization { … }` (CF-41 … CF-48).
+void read_authorization(FileOptions&, FieldReader&, const Entry&);
+
+// "host:port"; the port may be negative. Empty when malformed.
+struct HostPort {
+  std::string host;
+  int64_t port = 0;
+};
+std::optional<HostPort> parse_host_port(std::string_view address);
+
+std::optional<IoBackend> parse_io_backend(std::string_view name);
+
+constexpr int port_default = 4222;
+constexpr int port_max = 65535;
+
+}  // namespace nuncio::config
