@@ -1,10 +1,20 @@
 #include "core/config/toml_reader.h"
 
-#define TOML_EXCEPTIONS 0
+#include <fmt/format.h>
+
+// toml++ 3.3 asserts about its input here and there instead of reporting a mistake, and without assertions
+// takes them for granted. So they are exceptions, caught below, in every kind of build; that needs its
+// exceptions too.
+namespace {
+struct TomlAssertion {};
+[[noreturn]] void toml_assertion_failed() { throw TomlAssertion(); }
+}  // namespace
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : toml_assertion_failed())
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 32
 #define TOML_ENABLE_FORMATTERS 0
-#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -31,6 +41,7 @@ class TomlTree {
   Position position(const toml::source_region& region) const {
     return {file_, static_cast<uint32_t>(region.begin.line), static_cast<uint32_t>(region.begin.column)};
   }
+  Position line(uint32_t number) const { return {file_, number, 1}; }
 
  private:
   // The included pairs come first, so that this file's own win.
@@ -164,6 +175,26 @@ class TomlTree {
   size_t depth_ = 0;
 };
 
+// The number of the line at which parsing ends in an assertion: found by halving, since an assertion has no
+// position.
+uint32_t asserting_line(std::string_view text) {
+  std::vector<size_t> ends;
+  for (size_t at = 0; at != std::string_view::npos; at = text.find('\n', at + 1)) ends.push_back(at);
+  ends.erase(ends.begin());
+  ends.push_back(text.size());
+  const auto is_harmless = [text](size_t end) {
+    try {
+      static_cast<void>(toml::parse(text.substr(0, end)));
+    } catch (const toml::parse_error&) {
+    } catch (const TomlAssertion&) {
+      return false;
+    }
+    return true;
+  };
+  const auto first = std::ranges::partition_point(ends, is_harmless);
+  return static_cast<uint32_t>(first - ends.begin()) + 1;
+}
+
 }  // namespace
 
 std::optional<Value> read_toml(std::string_view text, const std::string& name, Sources& sources) {
@@ -173,14 +204,21 @@ std::optional<Value> read_toml(std::string_view text, const std::string& name, S
                              "a line has too many dots outside of strings");
     return std::nullopt;
   }
-  toml::parse_result parsed = toml::parse(text);
-  if (parsed) return tree.root(parsed.table());
-  // What toml++ says may quote the text around the mistake, and that may be a secret: its first words are
-  // enough.
-  const std::string_view said = parsed.error().description();
-  const std::string_view kind = said.substr(0, std::min(said.find_first_of(":;'\""), said.size()));
-  sources.findings().error(tree.position(parsed.error().source()), fmt::format("not valid TOML: {}", kind));
-  return std::nullopt;
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    // What toml++ says may quote the text around the mistake, and that may be a secret: its first words are
+    // enough.
+    const std::string_view said = error.description();
+    const std::string_view kind = said.substr(0, std::min(said.find_first_of(":;'\""), said.size()));
+    sources.findings().error(tree.position(error.source()), fmt::format("not valid TOML: {}", kind));
+    return std::nullopt;
+  } catch (const TomlAssertion&) {
+    sources.findings().error(tree.line(asserting_line(text)), "not valid TOML");
+    return std::nullopt;
+  }
+  return tree.root(table);
 }
 
 bool is_toml_depth_bounded(std::string_view text) {
