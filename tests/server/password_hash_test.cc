@@ -184,6 +184,25 @@ TEST_P(PasswordHash, AT_12_AbsurdCostsAreNotTaken) {
   EXPECT_EQ(end.exit_status, 1);
 }
 
+// Refused at load, or let in with a warning; then a check that takes days must stop neither others nor the
+// shutdown.
+TEST_P(PasswordHash, AT_12_BcryptOfCost31) {
+  NUNCIO_OURS_ONLY();
+  const std::string config =
+      "authorization { users = [ {user: anna, password: "
+      "\"$2a$31$1oJy/wZYNTxr9jNwMNwS3eUGhBpHT3On8CL9o7ey89mpgo88VG6ba\"}, {user: bob, password: plain} ] }";
+  try {
+    start_config(config);
+  } catch (const std::runtime_error& refused) {
+    EXPECT_THAT(refused.what(), testing::HasSubstr("cost"));
+    return;
+  }
+  EXPECT_THAT(server().log(), testing::ContainsRegex("\\[WRN\\][^\n]*cost"));
+  Client waiting = client();
+  waiting.send("CONNECT {\"user\":\"anna\",\"pass\":\"x\"}\r\n");
+  connected(user("bob", "plain"));
+}
+
 TEST_P(PasswordHash, AU_26_AU_7_ManyHashesAtOnceAllAnswered) {
   // A short timeout and more hashes than can be done within it: the timer ends with the CONNECT, not with the
   // check. The reference lets such clients time out.

@@ -85,8 +85,10 @@ TEST_P(SecretsInSight, AU_44_ARefusalIsLoggedWithItsSource) {
   server().wait_for_log(source);
   server().wait_for_log("authentication error - User \"bob\\\"\\n\\x1b[31m\"");
   Client two = client();
+  const std::string other_source =
+      fmt::format("{} - cid:{} - ", two.address(), two.info()["client_id"].get<int>());
   two.connect_refused(Json::object());
-  server().wait_for_log("authentication error\n");
+  server().wait_for_log(other_source + "authentication error");
 }
 
 TEST_P(SecretsInSight, AU_44_ALongUserNameIsCut) {
