@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ostream>
 #include <stdexcept>
 
 namespace nuncio::test {
@@ -77,6 +78,10 @@ std::vector<Backend> backends(const std::vector<int>& worker_counts) {
     result.push_back({"epoll", workers});
   }
   return result;
+}
+
+void PrintTo(const Backend& backend, std::ostream* out) {
+  *out << backend.name << " with " << backend.workers << " workers";
 }
 
 std::string backend_name(const testing::TestParamInfo<Backend>& info) {

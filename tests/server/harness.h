@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct Backend {
   std::string name;  // "io_uring", "epoll", or "oracle"
   int workers = 2;
 };
+void PrintTo(const Backend& backend, std::ostream* out);
 // What a test is run with: io_uring and epoll with each of these worker counts, or the oracle once.
 std::vector<Backend> backends(const std::vector<int>& worker_counts = {2});
 std::string backend_name(const testing::TestParamInfo<Backend>& info);
