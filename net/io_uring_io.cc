@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <vector>
 
 #include "core/assert.h"
@@ -63,7 +64,7 @@ class IoUringIo final : public Io {
  public:
   explicit IoUringIo(const IoSettings& settings);
   ~IoUringIo() override;
-  bool set_up(std::string& why_not);
+  bool set_up(const UringLimits& limits, std::string& why_not);
 
   void open(Slot slot, int socket) override;
   void send(Slot slot, const iovec* parts, unsigned count) override;
@@ -101,6 +102,7 @@ class IoUringIo final : public Io {
   void begin_close(Slot slot, Connection& c);
   io_uring_sqe* sqe();
 
+  void enter(unsigned complete_min, int64_t timeout_ns);
   void reap();
   void take_receive(const io_uring_cqe& completion, Slot slot, Connection& c);
   void end_receive(int result, Slot slot, Connection& c);
@@ -110,7 +112,7 @@ class IoUringIo final : public Io {
   void close_when_idle(Slot slot, Connection& c);
 
   IoSettings settings_;
-  int wake_;
+  int wake_ = -1;
   bool is_wake_armed_ = false;
   bool was_woken_ = false;
   uint32_t received_bytes_ = 0;  // in this turn
@@ -126,9 +128,17 @@ class IoUringIo final : public Io {
 }  // namespace
 
 std::unique_ptr<Io> make_io_uring(const IoSettings& settings, std::string& why_not) {
+  return make_io_uring(settings, UringLimits{}, why_not);
+}
+
+std::unique_ptr<Io> make_io_uring(const IoSettings& settings, const UringLimits& limits,
+                                  std::string& why_not) {
   auto io = std::make_unique<IoUringIo>(settings);
-  if (!io->set_up(why_not)) return nullptr;
-  return io;
+  if (io->set_up(limits, why_not)) return io;
+  if (!limits.may_be_incremental) return nullptr;
+  UringLimits without = limits;
+  without.may_be_incremental = false;
+  return make_io_uring(settings, without, why_not);  // with a new ring: the first one's trial may linger
 }
 
 namespace {
@@ -144,8 +154,7 @@ std::span<const IoEvent> IoUringIo::wait(int64_t timeout_ns) {
     rearm_starved();
     carry_out_work();
     const bool may_sleep = timeout_ns != 0 && events_.empty() && starved_.empty();
-    ring_.enter(may_sleep ? 1 : 0, left_ns);
-    reap();
+    enter(may_sleep ? 1 : 0, left_ns);
     gather();
     if (!events_.empty() || was_woken_ || timeout_ns == 0) break;
     if (timeout_ns < 0) continue;
@@ -159,8 +168,7 @@ std::span<const IoEvent> IoUringIo::wait(int64_t timeout_ns) {
 // since what one turn takes in leaves in one send per receiver.
 void IoUringIo::gather() {
   while (ring_.has_work() && events_.size() < gathered_events_max && received_bytes_ < gathered_bytes_max) {
-    ring_.enter(0, 0);
-    reap();
+    enter(0, 0);
   }
 }
 
@@ -265,9 +273,14 @@ io_uring_sqe* IoUringIo::sqe() {
   for (;;) {
     io_uring_sqe* entry = ring_.try_sqe();
     if (entry != nullptr) return entry;
-    ring_.enter(0, 0);
-    reap();
+    enter(0, 0);
   }
+}
+
+void IoUringIo::enter(unsigned complete_min, int64_t timeout_ns) {
+  const int error = ring_.enter(complete_min, timeout_ns);
+  NUNCIO_ASSERT(error == 0);  // EEXIST: not the thread that made us
+  reap();
 }
 
 void IoUringIo::reap() {
@@ -374,16 +387,15 @@ void IoUringIo::note(Work::Kind kind, Slot slot) {
 }
 
 IoUringIo::IoUringIo(const IoSettings& settings)
-    : settings_(settings),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      buffers_(settings.receive_buffers, settings.receive_buffer_size) {}
+    : settings_(settings), buffers_(settings.receive_buffers, settings.receive_buffer_size) {}
 
-bool IoUringIo::set_up(std::string& why_not) {
+bool IoUringIo::set_up(const UringLimits& limits, std::string& why_not) {
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_ < 0) {
-    why_not = "eventfd: too many open files";
+    why_not = std::string("eventfd: ") + std::strerror(errno);
     return false;
   }
-  return ring_.set_up(why_not) && try_multishot_receive(ring_, buffers_, why_not);
+  return ring_.set_up(limits, why_not) && try_multishot_receive(ring_, buffers_, limits, why_not);
 }
 
 // Closes what is open the ordinary way, since the kernel ends operations of a ring that went away only later,

@@ -51,19 +51,12 @@ void UringBuffers::publish() {
 
 int UringBuffers::register_with(UringRing& ring, bool is_incremental) {
   is_incremental_ = is_incremental;
-  tail_ = 0;
-  used_up_.clear();
-  publish();
   const int error =
       ring.register_buffers(ring_, entries_, group, is_incremental ? buffer_ring_incremental : uint16_t{0});
   if (error != 0) return error;
   for (uint32_t id = 0; id < memory_.count(); ++id) add(static_cast<uint16_t>(id));
   publish();
   return 0;
-}
-
-void UringBuffers::unregister_from(UringRing& ring) {
-  ring.unregister_buffers(group);
 }
 
 UringBuffers::UringBuffers(uint32_t count, uint32_t size)

@@ -20,9 +20,8 @@ class UringBuffers {
   UringBuffers(const UringBuffers&) = delete;
   UringBuffers& operator=(const UringBuffers&) = delete;
 
-  // Registers all buffers with `ring`; returns 0 or an errno. May be repeated after unregister_from().
+  // Registers all buffers with `ring`; returns 0 or an errno. Once.
   int register_with(UringRing& ring, bool is_incremental);
-  void unregister_from(UringRing& ring);
 
   // Where the `size` bytes are that a completion says were received into buffer `id`; the bytes stay until
   // give_back(). Call it once for each such completion, in their order.
@@ -33,7 +32,6 @@ class UringBuffers {
 
   // How many receives can surely be begun without running out.
   size_t receives_possible() const;
-  bool is_incremental() const { return is_incremental_; }
 
  private:
   void add(uint16_t id);

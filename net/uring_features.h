@@ -4,12 +4,23 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+
+#include "net/io.h"
 
 namespace nuncio::net {
 
 class UringRing;
 class UringBuffers;
+
+// Leaves out what newer kernels have, so that tests reach the ways of older ones. The default leaves out
+// nothing.
+struct UringLimits {
+  unsigned setups_skipped = 0;  // 1: no DEFER_TASKRUN; 2: no COOP_TASKRUN either
+  unsigned completion_entries = 4096;
+  bool may_be_incremental = true;
+};
 
 // Flag of a provided-buffer ring: consume buffers piece by piece (IOU_PBUF_RING_INC, Linux 6.12).
 inline constexpr uint16_t buffer_ring_incremental = 2;
@@ -24,9 +35,14 @@ struct BufferRingRegistration {
 };
 static_assert(sizeof(BufferRingRegistration) == 40);
 
-// Registers `buffers` with `ring` and receives over a socket pair of its own: multishot, from provided
-// buffers, cancelled at the end; tries incremental consumption first. False, with a reason, when neither way
-// works.
-bool try_multishot_receive(UringRing& ring, UringBuffers& buffers, std::string& why_not);
+// Registers `buffers` with `ring`, incremental if they may be, and receives over a socket pair of its own:
+// multishot, from provided buffers, cancelled at the end. False, with a reason, when something is not as it
+// should be; the ring is then of no further use.
+bool try_multishot_receive(UringRing& ring, UringBuffers& buffers, const UringLimits& limits,
+                           std::string& why_not);
+
+// make_io_uring of io.h with limits.
+std::unique_ptr<Io> make_io_uring(const IoSettings& settings, const UringLimits& limits,
+                                  std::string& why_not);
 
 }  // namespace nuncio::net

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
 
-#include "core/assert.h"
 #include "net/uring_features.h"
 
 namespace nuncio::net {
@@ -11,7 +11,6 @@ namespace nuncio::net {
 namespace {
 
 constexpr unsigned submission_entries = 512;
-constexpr unsigned completion_entries = 4096;  // a turn may complete many receives per submission
 
 // Best first. DEFER_TASKRUN: completion work runs only when we ask for it, in one batch (Linux 6.1).
 // COOP_TASKRUN: at least no interrupt for it (5.19).
@@ -24,7 +23,7 @@ constexpr unsigned setups[] = {
 
 }  // namespace
 
-void UringRing::enter(unsigned complete_min, int64_t timeout_ns) {
+int UringRing::enter(unsigned complete_min, int64_t timeout_ns) {
   constexpr int64_t second_ns = 1'000'000'000;
   __kernel_timespec timeout{timeout_ns / second_ns, timeout_ns % second_ns};
   io_uring_getevents_arg argument{};
@@ -34,7 +33,9 @@ void UringRing::enter(unsigned complete_min, int64_t timeout_ns) {
                                      reinterpret_cast<sigset_t*>(&argument), sizeof argument);
   // EBUSY and EAGAIN: the kernel wants completions taken, or memory, first; what was not submitted goes next
   // time.
-  NUNCIO_ASSERT(result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN);
+  const bool is_well =
+      result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
+  return is_well ? 0 : -result;
 }
 
 io_uring_sqe* UringRing::try_sqe() {
@@ -51,10 +52,10 @@ unsigned UringRing::flush() {
   return sq.sqe_tail - io_uring_smp_load_acquire(sq.khead);
 }
 
-bool UringRing::set_up(std::string& why_not) {
+bool UringRing::set_up(const UringLimits& limits, std::string& why_not) {
   int error = 0;
-  for (const unsigned flags : setups) {
-    if (try_flags(flags, error)) break;
+  for (const unsigned flags : std::span(setups).subspan(limits.setups_skipped)) {
+    if (try_flags(flags, limits.completion_entries, error)) break;
   }
   if (!is_set_up_) {
     why_not = std::string("io_uring_setup: ") + std::strerror(error);
@@ -77,7 +78,7 @@ bool UringRing::set_up(std::string& why_not) {
   return true;
 }
 
-bool UringRing::try_flags(unsigned flags, int& error) {
+bool UringRing::try_flags(unsigned flags, unsigned completion_entries, int& error) {
   io_uring_params params{};
   params.flags = flags | IORING_SETUP_CQSIZE;
   params.cq_entries = completion_entries;
@@ -94,10 +95,6 @@ int UringRing::register_buffers(io_uring_buf* buffers, uint32_t entries, uint16_
   registration.flags = flags;
   return -io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_PBUF_RING, &registration,
                             1);
-}
-
-void UringRing::unregister_buffers(uint16_t group) {
-  io_uring_unregister_buf_ring(&ring_, group);
 }
 
 UringRing::~UringRing() {

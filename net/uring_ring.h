@@ -10,6 +10,8 @@
 
 namespace nuncio::net {
 
+struct UringLimits;
+
 class UringRing {
  public:
   UringRing() = default;
@@ -18,14 +20,15 @@ class UringRing {
   UringRing& operator=(const UringRing&) = delete;
 
   // Returns false, with a reason, where the kernel or a sandbox refuses. Call once, before anything else.
-  bool set_up(std::string& why_not);
+  bool set_up(const UringLimits& limits, std::string& why_not);
 
   // A zeroed submission entry, or null when the queue is full: enter() and take completions, then ask again.
   io_uring_sqe* try_sqe();
 
   // Submits what was filled in and waits until `complete_min` completions are there, at most `timeout_ns`
-  // (negative: no limit). One system call. Returns early on a signal or an overfull completion queue.
-  void enter(unsigned complete_min, int64_t timeout_ns);
+  // (negative: no limit). One system call. Returns early on a signal or an overfull completion queue. Returns
+  // 0, or the errno of a failure that no repetition mends.
+  int enter(unsigned complete_min, int64_t timeout_ns);
 
   // Whether the kernel has completion work that the next enter() would run.
   bool has_work() const {
@@ -46,10 +49,9 @@ class UringRing {
 
   // Provided-buffer registration; `flags` as in uring_features.h. Returns 0 or an errno.
   int register_buffers(io_uring_buf* buffers, uint32_t entries, uint16_t group, uint16_t flags);
-  void unregister_buffers(uint16_t group);
 
  private:
-  bool try_flags(unsigned flags, int& error);
+  bool try_flags(unsigned flags, unsigned completion_entries, int& error);
   unsigned flush();
 
   io_uring ring_{};
