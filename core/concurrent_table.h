@@ -34,6 +34,9 @@ class ConcurrentTable {
         if (slot == free_slot) return nullptr;
         if ((slot ^ tag_of(hash)) >> tag_shift != 0) continue;
         Node* node = node_of(slot);
+        // A node is up to three lines; ask for all at once.
+        __builtin_prefetch(reinterpret_cast<const char*>(node) + 64);
+        __builtin_prefetch(reinterpret_cast<const char*>(node) + 128);
         if (node->text() == text) return node;
       }
     }

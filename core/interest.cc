@@ -4,15 +4,12 @@
 #include <unordered_set>
 
 #include "core/assert.h"
-#include "core/block_pool.h"
 #include "core/interest_shared.h"
 
-// What a SUB or UNSUB touches:
-//
-//   the worker has receivers on this subject already    its own list; a queue group's count and the subject's
-//   version its first on the subject                            a place (32 B) linked to the node under the
-//   sharded lock the first of all on the subject                     the node (24 B + the subject) and its
-//   slot in the table too
+// What a SUB or UNSUB touches when the worker has
+//   receivers on the subject already: its own list; a queue group's count and the subject's version too;
+//   none, but others have: a place (32 B), linked to the node under the sharded lock;
+//   nobody has: one allocation for node, place and subscription (104 B and the subject), its slot in the table.
 //
 // A change becomes visible in the order of I4: the private list is complete before the place is linked
 // (release), and the version moves last, so that whoever sees the new version finds the new state, and
@@ -43,41 +40,26 @@ struct alignas(64) Interest::Worker {
     bool operator()(const QueuePlace* a, const QueueKey& b) const { return (*this)(b, a); }
   };
 
-  Worker()
-      : subscriptions(new BlockPool(sizeof(Subscription))), places(new BlockPool(sizeof(SubjectOfWorker))) {}
-  ~Worker() {
-    BlockPool::let_go(subscriptions);
-    BlockPool::let_go(places);
-  }
-
   void count_by(int64_t change) {
     count.store(count.load(std::memory_order_relaxed) + static_cast<uint64_t>(change),
                 std::memory_order_relaxed);
   }
 
-  BlockPool* subscriptions;
-  BlockPool* places;
   std::unordered_set<QueuePlace*, Hash, Equal> queue_places;
   std::atomic<uint64_t> count{0};
 };
 
+struct Interest::Wanted {
+  Receiver* receiver;
+  std::string_view subject;
+  std::string_view queue;
+  uint64_t hash;  // of the subject
+  bool is_wildcard;
+};
+
 namespace {
 
-// A plain place on its way through Epochs keeps in its (empty, private) list the pool it returns to.
-struct RetiredPlace {
-  BlockPool* pool;
-};
-static_assert(sizeof(RetiredPlace) <= sizeof(SubscriptionList));
-
-void free_plain_place(void* memory) {
-  BlockPool* pool = static_cast<RetiredPlace*>(memory)->pool;
-  pool->release(memory);
-  BlockPool::let_go(pool);
-}
-
-void free_memory(void* memory) {
-  ::operator delete(memory);
-}
+void free_memory(void* memory) { ::operator delete(memory); }
 
 template <typename Shared, typename Function>
 void with_index(Shared& shared, bool is_wildcard, Function function) {
@@ -101,21 +83,22 @@ Subscription* Interest::add(WorkerId w, Receiver* receiver, std::string_view sub
                             std::string_view sid) {
   NUNCIO_ASSERT(w < workers_count_);
   Worker& own = workers_[w];
-  auto* subscription = new (own.subscriptions->allocate()) Subscription{};
-  subscription->receiver = receiver;
-  subscription->set_sid(sid);
+  const Wanted wanted{.receiver = receiver,
+                      .subject = subject,
+                      .queue = queue,
+                      .hash = shared_->hash_of(subject),
+                      .is_wildcard = WildcardTrie::is_wildcard(subject)};
   own.count_by(1);
-
-  const bool is_wildcard = WildcardTrie::is_wildcard(subject);
-  const uint64_t hash = shared_->hash_of(subject);
-  SubjectOfWorker* place = find_place(own, w, subject, hash, is_wildcard, queue);
+  SubjectOfWorker* place = find_place(own, w, wanted);
+  Subscription* subscription = nullptr;
   if (place == nullptr) {
-    open_place(own, w, subscription, subject, hash, is_wildcard, queue);
-    return subscription;
+    subscription = open_place(own, w, wanted);
+  } else {
+    subscription = new Subscription(receiver, place);
+    place->add(subscription);
+    if (place->is_queue) publish_members(place, place->size());
   }
-  subscription->place = place;
-  place->add(subscription);
-  if (place->is_queue) publish_members(place, place->size());
+  subscription->set_sid(sid);
   return subscription;
 }
 
@@ -124,25 +107,25 @@ void Interest::remove(WorkerId w, Subscription* subscription) {
   Worker& own = workers_[w];
   SubjectOfWorker* place = subscription->place;
   NUNCIO_DEBUG_ASSERT(place->worker == w);
-  if (place->size() > 1) {
+  const bool is_in_node = place->node->holds(subscription);
+  subscription->free_sid();
+  own.count_by(-1);
+  if (place->size() == 1) {
+    close_place(own, w, place);
+  } else {
     if (place->is_queue) publish_members(place, place->size() - 1);
     place->SubscriptionList::remove(subscription);
-  } else {
-    close_place(own, w, place);
   }
-  subscription->free_sid();
-  own.subscriptions->release(subscription);
-  own.count_by(-1);
+  if (!is_in_node) delete subscription;
 }
 
 // The worker's own place is stable for the worker, so no lock is needed to find it.
-SubjectOfWorker* Interest::find_place(Worker& own, WorkerId w, std::string_view subject, uint64_t hash,
-                                      bool is_wildcard, std::string_view queue) const {
-  const SubjectNode* node =
-      is_wildcard ? shared_->wildcards.find(subject, hash) : shared_->literals.find(subject, hash);
+SubjectOfWorker* Interest::find_place(Worker& own, WorkerId w, const Wanted& wanted) const {
+  const SubjectNode* node = wanted.is_wildcard ? shared_->wildcards.find(wanted.subject, wanted.hash)
+                                               : shared_->literals.find(wanted.subject, wanted.hash);
   if (node == nullptr) return nullptr;
-  if (!queue.empty()) {
-    const auto found = own.queue_places.find(Worker::QueueKey{node, queue});
+  if (!wanted.queue.empty()) {
+    const auto found = own.queue_places.find(Worker::QueueKey{node, wanted.queue});
     return found == own.queue_places.end() ? nullptr : *found;
   }
   SubjectOfWorker* place = node->plain.load(std::memory_order_acquire);
@@ -150,34 +133,37 @@ SubjectOfWorker* Interest::find_place(Worker& own, WorkerId w, std::string_view 
   return place;
 }
 
-void Interest::open_place(Worker& own, WorkerId w, Subscription* first, std::string_view subject,
-                          uint64_t hash, bool is_wildcard, std::string_view queue) {
+// The worker's first subscription on the subject.
+Subscription* Interest::open_place(Worker& own, WorkerId w, const Wanted& wanted) {
+  const bool is_plain = wanted.queue.empty();
   SubjectOfWorker* place = nullptr;
-  if (queue.empty()) {
-    place = new (own.places->allocate()) SubjectOfWorker(w, nullptr, false);
-  } else {
-    place = QueuePlace::make(w, nullptr, queue);
-    static_cast<QueuePlace*>(place)->members.store(1, std::memory_order_relaxed);
-  }
-  first->place = place;
-  place->add(first);
-
-  with_index(*shared_, is_wildcard, [&](auto& index) {
-    const std::lock_guard lock(index.lock_of(static_cast<uint32_t>(hash)));
-    SubjectNode* node = index.find(subject, hash);
+  Subscription* subscription = nullptr;
+  with_index(*shared_, wanted.is_wildcard, [&](auto& index) {
+    const std::lock_guard lock(index.lock_of(static_cast<uint32_t>(wanted.hash)));
+    SubjectNode* node = index.find(wanted.subject, wanted.hash);
     const bool is_new = node == nullptr;
-    if (is_new) node = SubjectNode::make(subject, hash, is_wildcard);
-    place->node = node;
+    if (is_new) node = SubjectNode::make(wanted.subject, wanted.hash, wanted.is_wildcard, is_plain);
+    if (is_new && is_plain) {
+      place = new (&node->first()->place) SubjectOfWorker(w, node, false);
+      subscription = new (&node->first()->subscription) Subscription(wanted.receiver, place);
+    } else {
+      place = is_plain ? new SubjectOfWorker(w, node, false) : QueuePlace::make(w, node, wanted.queue);
+      subscription = new Subscription(wanted.receiver, place);
+    }
+    place->add(subscription);
+    if (!is_plain) static_cast<QueuePlace*>(place)->members.store(1, std::memory_order_relaxed);
     node->link(place);
-    if (is_new) index.insert(w, node, hash);
+    if (is_new) index.insert(w, node, wanted.hash);
     index.move_version(*node);
   });
-  if (place->is_queue) own.queue_places.insert(static_cast<QueuePlace*>(place));
+  if (!is_plain) own.queue_places.insert(static_cast<QueuePlace*>(place));
+  return subscription;
 }
 
 // Shared first, then private: the reverse of open_place().
 void Interest::close_place(Worker& own, WorkerId w, SubjectOfWorker* place) {
   SubjectNode* node = place->node;
+  const bool is_in_node = node->holds(place);
   if (place->is_queue) own.queue_places.erase(static_cast<QueuePlace*>(place));
   with_index(*shared_, node->is_wildcard != 0, [&](auto& index) {
     const std::lock_guard lock(index.lock_of(node->hash));
@@ -185,17 +171,11 @@ void Interest::close_place(Worker& own, WorkerId w, SubjectOfWorker* place) {
     const bool is_last = node->is_empty();
     if (is_last) index.erase(w, node);
     index.move_version(*node);
-    if (is_last) shared_->epochs.retire(w, node, free_memory);
+    if (is_last) shared_->epochs.retire(w, node, SubjectNode::destroy);
   });
-
+  // From here on another worker may retire the node, but it is freed after this turn.
   place->SubscriptionList::remove((*place)[0]);
-  if (place->is_queue) {
-    shared_->epochs.retire(w, place, free_memory);
-  } else {
-    own.places->hold();
-    new (static_cast<SubscriptionList*>(place)) RetiredPlace{own.places};
-    shared_->epochs.retire(w, place, free_plain_place);
-  }
+  if (!is_in_node) shared_->epochs.retire(w, place, free_memory);
 }
 
 void Interest::publish_members(SubjectOfWorker* place, uint32_t members) {
@@ -215,35 +195,25 @@ uint64_t Interest::subscription_count() const {
 }
 
 Interest::~Interest() {
-  const auto free_chain = [](SubjectOfWorker* place, BlockPool* const* pools) {
+  const auto free_places = [](SubjectNode* node, SubjectOfWorker* place) {
     while (place != nullptr) {
       SubjectOfWorker* next = place->next.load(std::memory_order_relaxed);
       while (place->size() > 0) {
         Subscription* last = (*place)[place->size() - 1];
         place->SubscriptionList::remove(last);
         last->free_sid();
-        // Its memory goes with the pool; under a sanitizer it must go by itself.
-        pools[place->worker]->release(last);
+        if (!node->holds(last)) delete last;
       }
-      if (place->is_queue) {
-        free_memory(place);
-      } else {
-        pools[workers_max + place->worker]->release(place);
-      }
+      if (!node->holds(place)) free_memory(place);
       place = next;
     }
   };
-  BlockPool* pools[2 * workers_max] = {};
-  for (unsigned w = 0; w < workers_count_; ++w) {
-    pools[w] = workers_[w].subscriptions;
-    pools[workers_max + w] = workers_[w].places;
-    workers_[w].queue_places.clear();
-  }
   const auto free_node = [&](SubjectNode* node) {
-    free_chain(node->plain.load(std::memory_order_relaxed), pools);
-    free_chain(node->queues.load(std::memory_order_relaxed), pools);
-    free_memory(node);
+    free_places(node, node->plain.load(std::memory_order_relaxed));
+    free_places(node, node->queues.load(std::memory_order_relaxed));
+    SubjectNode::destroy(node);
   };
+  for (unsigned w = 0; w < workers_count_; ++w) workers_[w].queue_places.clear();
   shared_->literals.for_each(free_node);
   shared_->wildcards.for_each(free_node);
 }

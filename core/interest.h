@@ -36,6 +36,7 @@ struct Subscription {
  private:
   friend class Interest;
   friend class SubscriptionList;
+  Subscription(Receiver* r, SubjectOfWorker* p) : receiver(r), place(p) {}
   void set_sid(std::string_view sid);
   void free_sid();
 
@@ -117,10 +118,10 @@ class Interest {
   struct Worker;
   struct Shared;
 
-  SubjectOfWorker* find_place(Worker& own, WorkerId w, std::string_view subject, uint64_t hash,
-                              bool is_wildcard, std::string_view queue) const;
-  void open_place(Worker& own, WorkerId w, Subscription* first, std::string_view subject, uint64_t hash,
-                  bool is_wildcard, std::string_view queue);
+  struct Wanted;  // what a SUB asks for
+
+  SubjectOfWorker* find_place(Worker& own, WorkerId w, const Wanted& wanted) const;
+  Subscription* open_place(Worker& own, WorkerId w, const Wanted& wanted);
   void close_place(Worker& own, WorkerId w, SubjectOfWorker* place);
   void publish_members(SubjectOfWorker* place, uint32_t members);
 
