@@ -1,5 +1,6 @@
 // What interest costs: matching with and without the cache's help, SUB and UNSUB beside many others, memory.
-// The rows are those of DESIGN.md's table. Memory is what malloc counts, so nothing that the C++ library keeps is lost.
+// The rows are those of DESIGN.md's table. Memory is what malloc counts, so nothing that the C++ library
+// keeps is lost.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -80,8 +81,8 @@ void MatchHotSubjectNobodyWants(benchmark::State& state) {
 }
 BENCHMARK(MatchHotSubjectNobodyWants);
 
-// The cache is no help: each subject is another one. `own`: the caller's worker has the receiver, so its list and the
-// subscription are touched as a delivery would.
+// The cache is no help: each subject is another one. `own`: the caller's worker has the receiver, so its list
+// and the subscription are touched as a delivery would.
 void match_random(benchmark::State& state, WorkerId w) {
   Loaded& loaded = half_a_million();
   Matcher matcher(loaded.interest, w);
@@ -89,7 +90,8 @@ void match_random(benchmark::State& state, WorkerId w) {
   std::vector<const std::string*> order;
   for (int i = 0; i < 1 << 16; ++i) order.push_back(&loaded.subjects[random() % many]);
   std::vector<char> text;
-  std::vector<std::pair<size_t, size_t>> packed;  // as in a receive buffer, not one cache miss each of the bench's own
+  std::vector<std::pair<size_t, size_t>>
+      packed;  // as in a receive buffer, not one cache miss each of the bench's own
   for (const std::string* s : order) {
     packed.emplace_back(text.size(), s->size());
     text.insert(text.end(), s->begin(), s->end());
@@ -105,8 +107,12 @@ void match_random(benchmark::State& state, WorkerId w) {
   }
   benchmark::DoNotOptimize(delivered);
 }
-void MatchRandomOf500kOwn(benchmark::State& state) { match_random(state, 0); }
-void MatchRandomOf500kOtherWorkers(benchmark::State& state) { match_random(state, 1); }
+void MatchRandomOf500kOwn(benchmark::State& state) {
+  match_random(state, 0);
+}
+void MatchRandomOf500kOtherWorkers(benchmark::State& state) {
+  match_random(state, 1);
+}
 BENCHMARK(MatchRandomOf500kOwn);
 BENCHMARK(MatchRandomOf500kOtherWorkers);
 
@@ -141,8 +147,9 @@ void AddDistinct500k(benchmark::State& state) {
     }
     state.ResumeTiming();
   }
-  state.counters["ns_each"] = benchmark::Counter(static_cast<double>(many) * static_cast<double>(state.iterations()),
-                                                 benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns_each"] =
+      benchmark::Counter(static_cast<double>(many) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["bytes_each"] = bytes_each;
 }
 BENCHMARK(AddDistinct500k)->Unit(benchmark::kMillisecond);

@@ -9,7 +9,8 @@
 // What a SUB or UNSUB touches when the worker has
 //   receivers on the subject already: its own list; a queue group's count and the subject's version too;
 //   none, but others have: a place (32 B), linked to the node under the sharded lock;
-//   nobody has: one allocation for node, place and subscription (104 B and the subject), its slot in the table.
+//   nobody has: one allocation for node, place and subscription (104 B and the subject), its slot in the
+//   table.
 //
 // A change becomes visible in the order of I4: the private list is complete before the place is linked
 // (release), and the version moves last, so that whoever sees the new version finds the new state, and
@@ -59,7 +60,9 @@ struct Interest::Wanted {
 
 namespace {
 
-void free_memory(void* memory) { ::operator delete(memory); }
+void free_memory(void* memory) {
+  ::operator delete(memory);
+}
 
 template <typename Shared, typename Function>
 void with_index(Shared& shared, bool is_wildcard, Function function) {

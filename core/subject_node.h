@@ -43,9 +43,9 @@ struct QueuePlace : SubjectOfWorker {
   uint32_t name_length;
 };
 
-// The first plain subscription of a new subject and its place lie in the node itself: most subjects never get another,
-// and a match of a subject that is in no processor cache then waits for one piece of memory, not for three in a row.
-// They are used once; when the node outlives them their 80 bytes stay empty.
+// The first plain subscription of a new subject and its place lie in the node itself: most subjects never get
+// another, and a match of a subject that is in no processor cache then waits for one piece of memory, not for
+// three in a row. They are used once; when the node outlives them their 80 bytes stay empty.
 struct SubjectNode {
   struct First {
     SubjectOfWorker place;
@@ -64,7 +64,8 @@ struct SubjectNode {
     return has_first != 0 && subscription == &first()->subscription;
   }
   bool is_empty() const {
-    return plain.load(std::memory_order_relaxed) == nullptr && queues.load(std::memory_order_relaxed) == nullptr;
+    return plain.load(std::memory_order_relaxed) == nullptr &&
+           queues.load(std::memory_order_relaxed) == nullptr;
   }
 
   // Writer. Who walks a chain meanwhile keeps his way on: an unlinked place still points to what follows.

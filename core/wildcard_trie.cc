@@ -174,8 +174,8 @@ void WildcardTrie::prune(unsigned participant, TrieNode* node) {
 }
 
 bool WildcardTrie::is_wildcard(std::string_view subject) {
-  for (size_t i = subject.find_first_of("*>"); i != std::string_view::npos;
-       i = subject.find_first_of("*>", i + 1)) {
+  for (size_t i = 0; i < subject.size(); ++i) {
+    if (subject[i] != '*' && subject[i] != '>') continue;
     const bool begins = i == 0 || subject[i - 1] == '.';
     const bool ends = i + 1 == subject.size() || subject[i + 1] == '.';
     if (begins && ends) return true;

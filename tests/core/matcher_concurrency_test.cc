@@ -42,6 +42,28 @@ class MatcherConcurrencyTest : public testing::TestWithParam<unsigned> {
   Interest interest_{workers_, epochs_};
 };
 
+// Lets all threads go on within some nanoseconds of each other, if they have processors.
+class SpinBarrier {
+ public:
+  explicit SpinBarrier(unsigned threads) : threads_(threads) {}
+  void wait() {
+    const unsigned round = round_.load(std::memory_order_acquire);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+      if (spins > 2000) std::this_thread::yield();
+    }
+  }
+
+ private:
+  const unsigned threads_;
+  std::atomic<unsigned> arrived_{0};
+  std::atomic<unsigned> round_{0};
+};
+
 // One worker's subject, which it joins and leaves again and again while the others look.
 struct Stage {
   enum What : uint64_t { changing, absent, plain, queue_of_one, queue_of_two };
@@ -180,6 +202,50 @@ TEST_P(MatcherConcurrencyTest, I4_WhatAWorkerHasAddedOrRemovedEveryLaterMatchSee
   });
   EXPECT_EQ(wrong, 0u);
   EXPECT_EQ(interest_.subscription_count(), 0u);
+}
+
+// The narrow race: a match is built anew at the very moment of a change. What it returns then is free, but it
+// must not be kept as if it were the state after the change.
+TEST_P(MatcherConcurrencyTest, I4_AMatchBuiltDuringAChangeIsNotKept) {
+  constexpr int rounds = 4'000 * scale;
+  std::atomic<uint64_t> wrong{0};
+  SpinBarrier barrier(workers_);
+  run_workers([&](WorkerId w, Matcher& matcher) {
+    std::minstd_rand random(w + 1);
+    Subscription* keeper = w == 0 ? interest_.add(0, nullptr, "race", "q", "1") : nullptr;
+    Subscription* member = nullptr;
+    Subscription* racer = nullptr;
+    for (int round = 0; round < rounds; ++round) {
+      epochs_.online(w);
+      const std::string_view subject = round % 4 < 2 ? "race" : "*";
+      if (w == 0) {
+        // So that everybody's cached match is stale when the race begins.
+        if (member == nullptr) {
+          member = interest_.add(0, nullptr, "race", "q", "2");
+        } else {
+          interest_.remove(0, member);
+          member = nullptr;
+        }
+      }
+      barrier.wait();
+      for (volatile unsigned delay = random() % 128; delay > 0;) delay = delay - 1;
+      if (w != 0) {
+        matcher.match("race");
+      } else if (racer == nullptr) {
+        racer = interest_.add(0, nullptr, subject, "", "3");
+      } else {
+        interest_.remove(0, racer);
+        racer = nullptr;
+      }
+      barrier.wait();
+      if (w != 0 && matcher.match("race").workers != (round % 2 == 0 ? 1u : 0u)) ++wrong;
+      barrier.wait();
+    }
+    if (keeper != nullptr) interest_.remove(0, keeper);
+    if (member != nullptr) interest_.remove(0, member);
+    if (racer != nullptr) interest_.remove(0, racer);
+  });
+  EXPECT_EQ(wrong, 0u);
 }
 
 TEST_P(MatcherConcurrencyTest, GrowingAndShrinkingHidesNothingFromReaders) {
