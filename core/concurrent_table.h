@@ -129,6 +129,14 @@ class ConcurrentTable {
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
+  // Writer: no search that begins after this finds anything. The nodes are the caller's.
+  void clear(Fill& fill, Epochs& epochs, unsigned participant) requires(!with_versions) {
+    fill = {};
+    Block* old = block_.load(std::memory_order_relaxed);
+    block_.store(nullptr, std::memory_order_release);
+    if (old != nullptr) epochs.retire(participant, old, [](void* memory) { ::operator delete(memory); });
+  }
+
   // Nobody else uses the table.
   template <typename Function>
   void for_each(Function function) {

@@ -5,6 +5,7 @@
 
 #include "core/assert.h"
 #include "core/interest_shared.h"
+#include "core/subject.h"
 
 // What a SUB or UNSUB touches when the worker has
 //   receivers on the subject already: its own list; a queue group's count and the subject's version too;
@@ -90,7 +91,7 @@ Subscription* Interest::add(WorkerId w, Receiver* receiver, std::string_view sub
                       .subject = subject,
                       .queue = queue,
                       .hash = shared_->hash_of(subject),
-                      .is_wildcard = WildcardTrie::is_wildcard(subject)};
+                      .is_wildcard = has_wildcards(subject)};
   own.count_by(1);
   SubjectOfWorker* place = find_place(own, w, wanted);
   Subscription* subscription = nullptr;

@@ -22,6 +22,7 @@ class WildcardTrie {
  public:
   // A walk's stack, kept by the reader so that walking allocates nothing in the steady state.
   struct TrieNode;
+  class Children;
   struct Step {
     const TrieNode* node;
     size_t begin;  // of the next token; past the end of the subject when there is none
@@ -32,7 +33,6 @@ class WildcardTrie {
   WildcardTrie(const WildcardTrie&) = delete;
   WildcardTrie& operator=(const WildcardTrie&) = delete;
 
-  static bool is_wildcard(std::string_view subject);  // has a '*' or '>' token
   static uint32_t lane_of(std::string_view subject);
   // Any worker. It changes whenever anything changes in this lane or in lane 0.
   uint64_t version(uint32_t lane) const {
