@@ -1,5 +1,5 @@
-// A published immutable value: one writer swaps it, each worker keeps its own reference and notices a swap by one
-// atomic load a turn. Reading takes no lock; only picking up a new value does, briefly.
+// A published immutable value: one writer swaps it, each worker keeps its own reference and notices a swap by
+// one atomic load a turn. Reading takes no lock; only picking up a new value does, briefly.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,8 @@ class Snapshot {
     // Picks up what was published last; true when it is another value than before.
     bool refresh() {
       const uint64_t version = source_.version_.load(std::memory_order_acquire);
-      if (version == version_) [[likely]] return false;
+      if (version == version_) [[likely]]
+        return false;
       const std::lock_guard lock(source_.mutex_);
       value_ = source_.current_;
       version_ = source_.version_.load(std::memory_order_relaxed);

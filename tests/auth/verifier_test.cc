@@ -185,6 +185,20 @@ TEST(Verifier, AU_26_SourcesTakeTurns) {
   EXPECT_LT(place(101), 6);
 }
 
+// The one idle-class thread is busy for the better part of a second; whoever waits 250 ms gets the other
+// thread.
+TEST(Verifier, AT_11_OverdueChecksDoNotWaitBehindACostlyOne) {
+  VerifierSettings settings;
+  settings.threads = 1;
+  Results results;
+  Verifier verifier(settings, results.sink());
+  ASSERT_TRUE(verifier.submit(check_for(1, "costly", hashed("right", 14), "wrong")));
+  ASSERT_TRUE(verifier.submit(check_for(2, "cheap", hashed("right"), "right")));
+  ASSERT_TRUE(results.wait_for(2));
+  EXPECT_EQ(results.all().front().ticket.slot, 2u);
+  EXPECT_EQ(verifier.counters().hashes, 2u);
+}
+
 TEST(Verifier, AU_7_CancelledChecksFreeTheirPlaceAndGiveNoResult) {
   VerifierSettings settings;
   settings.queue_max = 2;

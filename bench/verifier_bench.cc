@@ -1,0 +1,56 @@
+// What a login costs on its worker (a table lookup, a plain comparison, a cache hit) and on the verifier (the
+// hashes).
+#include <benchmark/benchmark.h>
+
+#include <latch>
+
+#include "auth/auth_table.h"
+#include "auth/hash_run.h"
+#include "auth/verifier.h"
+
+namespace nuncio::auth {
+namespace {
+
+AuthorizationOptions thousand_users(std::string_view password) {
+  AuthorizationOptions options;
+  for (int i = 0; i < 1000; ++i) options.users.push_back({"user" + std::to_string(i), Secret(password), ""});
+  return options;
+}
+
+void decide(benchmark::State& state, std::string_view configured, std::string_view user) {
+  AuthTable::Findings findings;
+  const auto table = AuthTable::make(thousand_users(configured), findings);
+  Credentials credentials;
+  credentials.user = user;
+  credentials.password = Secret("s3cret");
+  for (auto _ : state) benchmark::DoNotOptimize(table->decide(credentials));
+}
+BENCHMARK_CAPTURE(decide, plain, "s3cret", "user500");
+BENCHMARK_CAPTURE(decide, plain_wrong, "other", "user500");
+BENCHMARK_CAPTURE(decide, plain_unknown, "s3cret", "nobody");
+BENCHMARK_CAPTURE(decide, hash, "$2a$11$1oJy/wZYNTxr9jNwMNwS3eUGhBpHT3On8CL9o7ey89mpgo88VG6ba", "user500");
+
+// A second login with a right password, from one and from two workers.
+void is_known_good(benchmark::State& state) {
+  static std::latch verified(1);
+  static Verifier verifier({}, [](CheckResult) { verified.count_down(); });
+  static const auto stored = *StoredSecret::make(make_hash("$2b$", 4, "s3cret").reveal());
+  const Check check{{0, 0, 0}, "127.0.0.1", "user500", stored, Secret("s3cret")};
+  if (state.thread_index() == 0 && !verified.try_wait()) verifier.submit(check);
+  verified.wait();
+  for (auto _ : state) benchmark::DoNotOptimize(verifier.is_known_good(check));
+}
+BENCHMARK(is_known_good)->Threads(1)->Threads(2);
+
+// One check of each method at the cost its tools choose by default.
+void hash(benchmark::State& state, const char* prefix, unsigned long cost) {
+  const auto stored = *StoredSecret::make(make_hash(prefix, cost, "s3cret").reveal());
+  for (auto _ : state) benchmark::DoNotOptimize(stored->matches("s3cret"));
+}
+BENCHMARK_CAPTURE(hash, bcrypt_11, "$2b$", 11)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(hash, yescrypt_5, "$y$", 5)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(hash, scrypt_7, "$7$", 7)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(hash, sha512_100000, "$6$", 100000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace nuncio::auth
