@@ -22,7 +22,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto overdue_after = std::chrono::milliseconds(250);
+constexpr auto overdue_after = std::chrono::milliseconds(250);  // of waiting
+// Later than overdue: whoever has not begun goes first, or one costly check would take the rescuer from all
+// others.
+constexpr auto starved_after = std::chrono::milliseconds(400);
 constexpr auto farewell_wait = std::chrono::seconds(1);
 
 // A thread that computes one hash at a time. It shares no lock: a job is handed over through `state` and a
@@ -281,7 +284,7 @@ std::shared_ptr<const CheckJob> Verifier::State::take_starved(Clock::time_point 
   for (const auto& hasher : hashers) {
     const auto watched = now - hasher->watched_since;
     const bool is_busy = hasher->state.load(std::memory_order_relaxed) == Hasher::State::busy;
-    if (!is_busy || hasher->is_rescued || watched < overdue_after) continue;
+    if (!is_busy || hasher->is_rescued || watched < starved_after) continue;
     const auto used = cpu_time(hasher->thread);
     if (used - hasher->cpu_time_then < watched / 2) {
       hasher->is_rescued = true;
@@ -296,13 +299,14 @@ std::shared_ptr<const CheckJob> Verifier::State::take_starved(Clock::time_point 
 // When the next job may become overdue; none while the rescuer is busy, since its end is an event.
 std::optional<Clock::time_point> Verifier::State::next_deadline() const {
   if (rescuer->state.load(std::memory_order_relaxed) != Hasher::State::idle) return std::nullopt;
-  std::optional<Clock::time_point> oldest = queue.oldest_queued_at();
+  std::optional<Clock::time_point> deadline;
+  if (const auto oldest = queue.oldest_queued_at()) deadline = *oldest + overdue_after;
   for (const auto& hasher : hashers) {
     if (hasher->state.load(std::memory_order_relaxed) != Hasher::State::busy || hasher->is_rescued) continue;
-    if (!oldest || hasher->watched_since < *oldest) oldest = hasher->watched_since;
+    const auto starved_at = hasher->watched_since + starved_after;
+    deadline = deadline ? std::min(*deadline, starved_at) : starved_at;
   }
-  if (!oldest) return std::nullopt;
-  return *oldest + overdue_after;
+  return deadline;
 }
 
 void Verifier::State::hand_over(Hasher& hasher, std::shared_ptr<const CheckJob> job, Clock::time_point now) {
