@@ -31,6 +31,7 @@ enum class Operation : uint8_t { receive, send, cancel, wake };
 constexpr uint32_t generation_mask = 0xffffff;
 
 // A turn that has this much stops asking for more.
+constexpr unsigned gathered_rounds_max = 64;
 constexpr size_t gathered_events_max = 1024;
 constexpr uint32_t gathered_bytes_max = 256 * 1024;
 
@@ -167,7 +168,8 @@ std::span<const IoEvent> IoUringIo::wait(int64_t timeout_ns) {
 // One enter() runs about 20 pieces of completion work (since Linux 6.13). A turn wants all that is ready,
 // since what one turn takes in leaves in one send per receiver.
 void IoUringIo::gather() {
-  while (ring_.has_work() && events_.size() < gathered_events_max && received_bytes_ < gathered_bytes_max) {
+  for (unsigned round = 0; round < gathered_rounds_max && ring_.has_work(); ++round) {
+    if (events_.size() >= gathered_events_max || received_bytes_ >= gathered_bytes_max) return;
     enter(0, 0);
   }
 }
