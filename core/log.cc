@@ -6,7 +6,6 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/syslog_sink.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -24,6 +23,7 @@ constexpr size_t queue_lines = 8192;
 
 std::atomic<bool> debug_enabled{false};
 std::atomic<bool> trace_enabled{false};
+std::shared_ptr<spdlog::details::thread_pool> pool;  // its one thread is the writer
 bool with_colour = false;
 
 // Standard error or a file that can be reopened. Runs on the writer thread only; before each line it tells
@@ -51,8 +51,7 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void report_lost(const spdlog::details::log_msg& like) {
-    const auto pool = spdlog::thread_pool();
-    const size_t lost = pool ? pool->overrun_counter() : 0;
+    const size_t lost = pool->overrun_counter();
     if (lost == lost_reported_) return;
     const std::string text =
         fmt::format("[WRN] {} log lines were lost: the log target is too slow", lost - lost_reported_);
@@ -108,8 +107,8 @@ std::string start(const Settings& settings) {
                                               : "[%P] %v";
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       pattern, settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local));
-  spdlog::init_thread_pool(queue_lines, 1);
-  logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), spdlog::thread_pool(),
+  pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), pool,
                                                   spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(spdlog::level::trace);
   return {};
@@ -117,14 +116,13 @@ std::string start(const Settings& settings) {
 
 bool stop() {
   if (!logger) return true;
-  const auto pool = spdlog::thread_pool();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (pool->queue_size() > 0) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   logger.reset();
-  spdlog::shutdown();
+  pool.reset();  // writes the rest and joins
   target.reset();
   return true;
 }
