@@ -1,0 +1,98 @@
+#include "net/peer_ring.h"
+
+#include <cstring>
+
+#include "core/assert.h"
+
+namespace nuncio::net {
+namespace {
+
+constexpr uint64_t aligned(uint64_t size) {
+  return (size + 7) & ~uint64_t{7};
+}
+
+}  // namespace
+
+PeerRing::PeerRing(uint32_t capacity) : capacity_(capacity), memory_(new char[capacity]) {
+  NUNCIO_ASSERT(capacity >= 4096 && (capacity & (capacity - 1)) == 0);
+}
+
+char* PeerRing::reserve(uint32_t size) {
+  const uint64_t need = aligned(sizeof(Header) + size + readable_slack);
+  const uint64_t offset = tail_ & (capacity_ - 1);
+  const uint64_t pad = offset + need > capacity_ ? capacity_ - offset : 0;
+  if (tail_ + pad + need - head_seen_ > capacity_) {
+    head_seen_ = head_published_.load(std::memory_order_acquire);
+    if (tail_ + pad + need - head_seen_ > capacity_) return nullptr;
+  }
+  if (pad != 0) {
+    const Header skip{static_cast<uint32_t>(pad), 1};
+    std::memcpy(memory_.get() + offset, &skip, sizeof(skip));
+  }
+  char* record = memory_.get() + ((tail_ + pad) & (capacity_ - 1));
+  const Header header{static_cast<uint32_t>(need), 0};
+  std::memcpy(record, &header, sizeof(header));
+  tail_reserved_ = tail_ + pad + need;
+  return record + sizeof(Header);
+}
+
+void PeerRing::commit() {
+  tail_ = tail_reserved_;
+}
+
+bool PeerRing::publish() {
+  if (tail_published_.load(std::memory_order_relaxed) == tail_) return false;
+  // Sequentially consistent against the sleeper's flag: see Worker::sleep.
+  tail_published_.store(tail_, std::memory_order_seq_cst);
+  return true;
+}
+
+char* PeerRing::spill(uint32_t size) {
+  spilled_.emplace_back(size, '\0');
+  return spilled_.back().data();
+}
+
+bool PeerRing::retry_spill() {
+  while (!spilled_.empty()) {
+    const std::string& record = spilled_.front();
+    char* to = reserve(static_cast<uint32_t>(record.size()));
+    if (to == nullptr) return false;
+    std::memcpy(to, record.data(), record.size());
+    commit();
+    spilled_.pop_front();
+  }
+  return true;
+}
+
+void PeerRing::begin_read() {
+  read_at_ = head_;
+  read_end_ = tail_published_.load(std::memory_order_acquire);
+}
+
+const char* PeerRing::next() {
+  while (read_at_ != read_end_) {
+    const char* record = memory_.get() + (read_at_ & (capacity_ - 1));
+    Header header;
+    std::memcpy(&header, record, sizeof(header));
+    read_at_ += header.size;
+    if (header.is_pad == 0) return record + sizeof(Header);
+  }
+  return nullptr;
+}
+
+void PeerRing::discard(const std::function<void(const char*)>& visit) {
+  publish();
+  begin_read();
+  while (const char* record = next()) visit(record);
+  finish_read();
+  for (const std::string& record : spilled_) visit(record.data());
+  spilled_.clear();
+}
+
+void PeerRing::finish_read() {
+  if (head_ == read_at_) return;
+  head_ = read_at_;
+  head_published_.store(head_, std::memory_order_release);
+}
+
+}  // namespace nuncio::net

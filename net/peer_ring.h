@@ -1,0 +1,66 @@
+// Messages from one worker to another: a bounded single-producer single-consumer ring of variable-length
+// records. Records are written in place and become visible together when the producer publishes, once a turn;
+// the consumer reads them in place too. What does not fit waits in the producer's spill (I6), behind which
+// later records queue.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace nuncio::net {
+
+class PeerRing {
+ public:
+  explicit PeerRing(uint32_t capacity);  // bytes, a power of two; memory is touched only as it is used
+
+  // Producer: room for a record of `size` bytes (of which up to `readable_slack` at the end may be
+  // over-read), 8-byte aligned, null when it does not fit now. commit() follows, in order.
+  char* reserve(uint32_t size);
+  void commit();
+  // Producer: makes all committed records visible. True when there was something new.
+  bool publish();
+  // Producer: keeps a record until there is room; `size` as for reserve(). Always succeeds, and commits.
+  char* spill(uint32_t size);
+  bool has_spill() const { return !spilled_.empty(); }
+  // Producer: moves spilled records into the ring as far as they fit; true when none is left.
+  bool retry_spill();
+
+  // Consumer: marks what is readable now; next() then returns those records one by one, null at the end of
+  // them. They stay valid until finish_read() releases all that were returned.
+  void begin_read();
+  const char* next();
+  void finish_read();
+  // Consumer: published records are waiting.
+  bool is_empty() const { return tail_published_.load(std::memory_order_seq_cst) == head_; }
+
+  // When both threads have ended: shows `visit` each record that was never read.
+  void discard(const std::function<void(const char*)>& visit);
+
+  static constexpr uint32_t readable_slack = 64;
+
+ private:
+  struct Header {
+    uint32_t size;    // of the record with this header, a multiple of 8
+    uint32_t is_pad;  // nothing in it: skip to the start of the ring
+  };
+
+  uint32_t capacity_;
+  std::unique_ptr<char[]> memory_;
+  // Producer's side.
+  alignas(64) uint64_t tail_ = 0;  // written so far
+  uint64_t tail_reserved_ = 0;
+  uint64_t head_seen_ = 0;
+  std::deque<std::string> spilled_;
+  // Consumer's side.
+  alignas(64) uint64_t head_ = 0;  // released so far
+  uint64_t read_at_ = 0;
+  uint64_t read_end_ = 0;
+  alignas(64) std::atomic<uint64_t> tail_published_{0};
+  alignas(64) std::atomic<uint64_t> head_published_{0};
+};
+
+}  // namespace nuncio::net
