@@ -1,0 +1,319 @@
+#include "net/client.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "core/log.h"
+#include "core/subject.h"
+#include "net/server.h"
+#include "net/trace.h"
+#include "net/worker.h"
+
+namespace nuncio::net {
+namespace {
+
+// The queue that only servers may join.
+constexpr std::string_view system_queue = "_sys_";
+constexpr int64_t first_ping_ns = 2'000'000'000;
+constexpr int64_t rtt_valid_ns = 3'600'000'000'000;  // CP-23: a known round trip is taken as good for an hour
+
+// Subjects that only the server may reply to or publish on (CP-45, CP-46).
+[[gnu::cold]] bool is_longer_than_prefix(std::string_view subject, std::string_view prefix) {
+  return subject.size() > prefix.size() && subject.starts_with(prefix);
+}
+bool is_reserved_reply(std::string_view reply) {
+  if (reply.empty() || (reply[0] != '_' && reply[0] != '$') || reply.starts_with("_INBOX.")) [[likely]]
+    return false;
+  return is_longer_than_prefix(reply, "_R_.") || is_longer_than_prefix(reply, "$JS.ACK.") ||
+         is_longer_than_prefix(reply, "_GR_.");
+}
+bool is_reserved_subject(std::string_view subject) {
+  if (subject[0] != '_' && subject[0] != '$') [[likely]]
+    return false;
+  return subject.starts_with("_GR_.") || subject.starts_with("$NRG.");
+}
+
+}  // namespace
+
+Client::Client(Connection& connection)
+    : connection_(connection),
+      worker_(connection.worker),
+      limits_{worker_.server().options.control_line_max, worker_.server().options.payload_max} {}
+
+void Client::open() {
+  Server& server = worker_.server();
+  log::debug("{} - Client connection created", label());
+  connection_.send(server.info().line(connection_.id, connection_.address.ip()));
+  account_ = &server.default_account();
+  if (auto anonymous = worker_.table().anonymous()) {
+    admit(std::move(anonymous));
+  } else {
+    login_by_ns_ = worker_.now_ns() + server.options.authorization.timeout.count();
+    connection_.schedule(login_by_ns_);
+  }
+  // Up to a fifth of jitter, so that clients of one storm are not all pinged at once.
+  const int64_t interval_ns = server.options.ping_interval.count();
+  int64_t first_ns = server.options.short_first_ping ? std::min(first_ping_ns, interval_ns) : interval_ns;
+  thread_local std::minstd_rand random(static_cast<unsigned>(connection_.id));
+  first_ns += static_cast<int64_t>(random() % 1000) * (first_ns / 5000);
+  next_ping_ns_ = worker_.now_ns() + first_ns;
+  connection_.schedule(next_ping_ns_);
+}
+
+Session::Consumed Client::receive(std::string_view bytes, const BlockRef* block) {
+  heard_ns_ = worker_.now_ns();
+  is_traced_ = log::enabled(log::Level::trace);
+  size_t at = 0;
+  while (at < bytes.size()) {
+    if (!is_admitted_ && (bytes[at] | 0x20) != 'c') [[unlikely]] {  // AU-3
+      refuse(Reason::first_operation_not_connect);
+      break;
+    }
+    Operation operation;
+    const ParseResult result = parse(bytes.substr(at), limits_, operation);
+    if (result.status != ParseStatus::complete) [[unlikely]] {
+      if (result.status == ParseStatus::incomplete) return {at, result.needed};
+      connection_.close(result.error);
+      break;
+    }
+    if (is_traced_) [[unlikely]]
+      trace_received(connection_, operation, worker_.server().options.traced_message_max);
+    // A payload may be referred to where it lies only when nothing else is in that block.
+    const bool is_alone = result.consumed == bytes.size();
+    at += result.consumed;
+    execute(operation, is_alone ? block : nullptr);
+    if (connection_.must_stop()) [[unlikely]]
+      break;
+  }
+  return {at, 0};
+}
+
+inline void Client::execute(const Operation& operation, const BlockRef* block) {
+  switch (operation.verb) {
+    case Verb::pub:
+    case Verb::hpub:
+      return publish(operation, block);
+    case Verb::sub:
+      return subscribe(operation);
+    case Verb::unsub:
+      return unsubscribe(operation);
+    case Verb::ping:
+      return say("PONG\r\n");
+    case Verb::pong:
+      pings_unanswered_ = 0;
+      is_rtt_known_ = true;
+      return;
+    case Verb::connect:
+      return connect(operation.argument);
+    case Verb::info:
+    case Verb::ok:
+      return;
+    case Verb::err:
+      log::error("{} - client error {}", label(), log::quoted(operation.argument));
+      return connection_.close(Reason::client_reported_error);
+  }
+}
+
+inline void Client::publish(const Operation& operation, const BlockRef* block) {
+  ++connection_.messages_in;
+  connection_.bytes_in += operation.size;
+  const char first = operation.subject[0];
+  if (is_picky_ || operation.verb != Verb::pub || !operation.reply.empty() || first == '_' || first == '$') {
+    if (!may_publish(operation)) [[unlikely]]
+      return;
+    if (connect_.verbose) [[unlikely]]
+      say("+OK\r\n");
+  }
+  const Match& match = worker_.matcher(*account_).match(operation.subject);
+  if (match.empty()) {
+    if (connect_.no_responders && !operation.reply.empty()) answer_no_responders(operation.reply);
+    return;
+  }
+  Message message;
+  message.subject = operation.subject;
+  message.reply = operation.reply;
+  message.payload = {operation.payload.data(), operation.payload.size() + 2};
+  message.header_size = operation.header_size;
+  if (!operation.is_canonical || (operation.verb == Verb::hpub && operation.header_size == 0)) [[unlikely]] {
+    return route_rewritten(operation, match, message);
+  }
+  message.head = {operation.tail.data(),
+                  static_cast<size_t>(operation.payload.data() - operation.tail.data())};
+  if (block != nullptr && message.payload.size() > payload_copied_max) [[unlikely]]
+    message.block = block->share();
+  route(match, message);
+}
+
+// A publish whose line cannot go to receivers as it stands: odd blanks, a bare line feed, an empty header
+// block.
+[[gnu::cold]] void Client::route_rewritten(const Operation& operation, const Match& match, Message& message) {
+  const std::string head =
+      fmt::format("{}{}{}\r\n", operation.reply, operation.reply.empty() ? "" : " ",
+                  operation.header_size == 0 ? fmt::format("{}", operation.size)
+                                             : fmt::format("{} {}", operation.header_size, operation.size));
+  message.head = head;
+  message.reply = message.head.substr(0, operation.reply.size());
+  route(match, message);
+}
+
+inline void Client::route(const Match& match, Message& message) {
+  message.judge(is_traced_);
+  Delivery& delivery = worker_.delivery();
+  const bool is_delivered = delivery.publish(*account_, match, message, connection_);
+  if (!is_delivered && connect_.no_responders && !message.reply.empty()) answer_no_responders(message.reply);
+  if (delivery.appended() > turn_appended_max) [[unlikely]]
+    worker_.resume_next_turn(connection_);
+}
+
+// What can be refused of a publish, besides its form; sends the error.
+bool Client::may_publish(const Operation& operation) {
+  if (operation.verb == Verb::hpub && !connection_.wants_headers) [[unlikely]] {
+    connection_.close(Reason::header_violation);
+    return false;
+  }
+  if (is_reserved_reply(operation.reply)) [[unlikely]] {
+    say_error(
+        fmt::format("{}{}", wire_text(Reason::permission_reply), log::quoted(operation.reply, SIZE_MAX)));
+    return false;
+  }
+  if (is_reserved_subject(operation.subject)) [[unlikely]] {
+    say_error(
+        fmt::format("{}{}", wire_text(Reason::permission_publish), log::quoted(operation.subject, SIZE_MAX)));
+    return false;
+  }
+  if (connect_.pedantic && !is_valid_literal(operation.subject)) [[unlikely]] {
+    say_error(wire_text(Reason::invalid_publish_subject));  // and yet the message goes its way (CP-41)
+  }
+  return true;
+}
+
+void Client::subscribe(const Operation& operation) {
+  const Options& options = worker_.server().options;
+  const auto violation = [&](std::string_view suffix) {
+    say_error(fmt::format("{}{}{}", wire_text(Reason::permission_subscribe),
+                          log::quoted(operation.subject, SIZE_MAX), suffix));
+  };
+  if (options.subject_tokens_max != 0 && token_count(operation.subject) > options.subject_tokens_max) {
+    return violation(", too many tokens");
+  }
+  if (operation.queue == system_queue) {
+    return violation(fmt::format(" using queue {}", log::quoted(operation.queue)));
+  }
+  if (options.subscriptions_max != 0 && subscriptions_.size() >= options.subscriptions_max) {
+    return say_error(wire_text(Reason::subscriptions_exceeded));
+  }
+  if (subscriptions_.find(operation.sid) == nullptr) {
+    if (!is_valid_subject(operation.subject)) return say_error(wire_text(Reason::invalid_subject));
+    subscriptions_.insert(account_->interest.add(worker_.id(), &connection_, operation.subject,
+                                                 operation.queue, operation.sid));
+  }
+  say_ok();
+}
+
+void Client::unsubscribe(const Operation& operation) {
+  if (Subscription* subscription = subscriptions_.find(operation.sid)) {
+    if (operation.max > subscription->delivered) {
+      subscription->max = operation.max;
+    } else {
+      remove(*subscription);
+    }
+  }
+  say_ok();
+}
+
+void Client::remove(Subscription& subscription) {
+  subscriptions_.erase(&subscription);
+  account_->interest.remove(worker_.id(), &subscription);
+}
+
+void Client::on_expired(Subscription& subscription) {
+  if (!connection_.is_closing()) remove(subscription);  // else it goes with the others
+}
+
+bool Client::remove_subscriptions(unsigned count) {
+  for (; count > 0 && subscriptions_.size() != 0; --count) {
+    account_->interest.remove(worker_.id(), subscriptions_.take_any());
+  }
+  return subscriptions_.size() == 0;
+}
+
+// CP-56: told on the publisher's own plain subscription that matches the reply, without counting as a
+// delivery.
+void Client::answer_no_responders(std::string_view reply) {
+  for (const SubscriptionList* list : worker_.matcher(*account_).match(reply).plain) {
+    for (const Subscription* subscription : *list) {
+      if (subscription->receiver != &connection_) continue;
+      return say(fmt::format("HMSG {} {} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n", reply, subscription->sid()));
+    }
+  }
+}
+
+int64_t Client::on_timer(int64_t now_ns) {
+  if (login_by_ns_ != 0 && login_by_ns_ <= now_ns) {
+    connection_.close(Reason::authentication_timeout);
+    return INT64_MAX;
+  }
+  if (next_ping_ns_ <= now_ns && !ping_or_close(now_ns)) return INT64_MAX;
+  return login_by_ns_ != 0 ? std::min(login_by_ns_, next_ping_ns_) : next_ping_ns_;
+}
+
+// False when the connection was found stale (CP-24).
+bool Client::ping_or_close(int64_t now_ns) {
+  const int64_t interval_ns = worker_.server().options.ping_interval.count();
+  next_ping_ns_ = now_ns + interval_ns;
+  const bool is_alive = is_rtt_known_ && now_ns - heard_ns_ < std::min(interval_ns, rtt_valid_ns);
+  if (is_alive) {
+    log::debug("{} - Delaying PING due to remote client data or ping", label());
+    return true;
+  }
+  if (pings_unanswered_ + 1 > worker_.server().options.pings_max) {
+    log::debug("{} - Stale Client Connection - Closing", label());
+    connection_.close(Reason::stale_connection);
+    return false;
+  }
+  ++pings_unanswered_;
+  say("PING\r\n");
+  return true;
+}
+
+void Client::on_closing(Reason reason) {
+  if (is_verifying_)
+    worker_.server().verifier->cancel({worker_.id(), connection_.slot, connection_.generation});
+  const Options& options = worker_.server().options;
+  if (reason == Reason::slow_consumer_pending) {
+    log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(), options.pending_max);
+  } else if (reason == Reason::slow_consumer_deadline) {
+    log::info("{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
+              label(), std::chrono::duration<double>(options.write_deadline),
+              connection_.outbox.parts_count(), connection_.outbox.pending());
+  } else if (!wire_text(reason).empty() && !is_login_refusal(reason)) {
+    log::error("{} - {}", label(), wire_text(reason));
+  }
+  log::debug("{} - Client connection closed: {}", label(), close_name(reason));
+}
+
+void Client::say(std::string_view line) {
+  if (log::enabled(log::Level::trace)) [[unlikely]]
+    trace_sent(connection_, line);
+  connection_.send(line);
+}
+
+void Client::say_error(std::string_view text) {
+  log::debug("{} - {}", label(), text);
+  say(fmt::format("-ERR '{}'\r\n", text));
+}
+
+// "HOST:PORT - cid:N", and what the client says of itself (OP-12).
+std::string Client::label() const {
+  if (!has_connected_ || (connect_.version.empty() && connect_.lang.empty() && connect_.name.empty())) {
+    return connection_.label();
+  }
+  const std::string said = fmt::format("v{}:{}{}{}", connect_.version, connect_.lang,
+                                       connect_.name.empty() ? "" : ":", connect_.name);
+  return fmt::format("{} - {}", connection_.label(), log::quoted(said));
+}
+
+}  // namespace nuncio::net

@@ -1,0 +1,225 @@
+#include "net/connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "net/server.h"
+#include "net/worker.h"
+
+namespace nuncio::net {
+namespace {
+
+constexpr int64_t never_ns = INT64_MAX;
+constexpr int64_t stall_ns = 5'000'000;       // CP-62: the reference stalls 2 to 5 ms
+constexpr int64_t linger_ns = 1'000'000'000;  // how long a refused peer may take to read its -ERR
+
+// Ends after which nothing can or should be sent any more.
+bool is_abrupt(Reason reason) {
+  return reason == Reason::read_error || reason == Reason::write_error ||
+         reason == Reason::slow_consumer_pending || reason == Reason::slow_consumer_deadline;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& owner, Slot slot_, uint32_t generation_, const Address& address_, uint64_t id_)
+    : outbox(owner.chunks()),
+      worker(owner),
+      slot(slot_),
+      generation(generation_),
+      id(id_),
+      address(address_) {}
+
+Connection::~Connection() = default;
+
+std::string Connection::label() const {
+  return fmt::format("{} - cid:{}", address.host_and_port(), id);
+}
+
+void Connection::on_received(std::string_view bytes) {
+  if (is_closing_) return;  // read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR
+  may_stall_ = true;
+  if (paused_ != 0) [[unlikely]] {
+    input_.append(bytes);
+    if (input_.view().size() > worker.server().options.control_line_max) pause_receive();
+    return;
+  }
+  while (!input_.empty()) {
+    // Complete the operation that is kept, then go on in place.
+    size_t take = bytes.size();
+    if (needed_ != 0) {
+      take = std::min<size_t>(take, needed_ - input_.view().size());
+    } else if (const void* end = std::memchr(bytes.data(), '\n', bytes.size())) {
+      take = static_cast<size_t>(static_cast<const char*>(end) - bytes.data()) + 1;
+    }
+    input_.append(bytes.substr(0, take), needed_);
+    bytes.remove_prefix(take);
+    execute_kept();
+    if (is_closing_) return;
+    if (paused_ != 0) {
+      if (!bytes.empty()) input_.append(bytes);
+      return;
+    }
+    if (bytes.empty()) return;
+  }
+  const Session::Consumed done = session->receive(bytes, nullptr);
+  if (done.bytes != bytes.size() && !is_closing_) keep(bytes.substr(done.bytes), done.needed);
+}
+
+void Connection::keep(std::string_view bytes, uint64_t needed) {
+  needed_ = needed;
+  input_.append(bytes, needed);
+}
+
+void Connection::execute_kept() {
+  const BlockRef block = input_.block().share();  // close() lets go of the input while it is being read
+  const Session::Consumed done = session->receive(input_.view(), &block);
+  if (is_closing_) return;  // the input is gone
+  input_.consume(done.bytes);
+  needed_ = done.needed;
+}
+
+void Connection::pause(Pause why) {
+  if (is_closing_) return;
+  if (why == stalled) {
+    if (!may_stall_)
+      return;  // once for each piece received, so that a subscriber that never reads cannot stop us
+    may_stall_ = false;
+    stalled_until_ns_ = worker.now_ns() + stall_ns;
+    schedule(stalled_until_ns_);
+  }
+  paused_ |= why;
+  // While credentials are checked the socket is still read, up to a limit, to notice a client that leaves
+  // (AU-7).
+  if (why != verifying) pause_receive();
+}
+
+void Connection::pause_receive() {
+  if (is_receive_paused_ || is_receive_over_) return;
+  is_receive_paused_ = true;
+  worker.io().pause_receive(slot);
+}
+
+void Connection::resume_receive() {
+  if (!is_receive_paused_ || is_receive_over_) return;
+  is_receive_paused_ = false;
+  worker.io().resume_receive(slot);
+}
+
+void Connection::resume(Pause why) {
+  if (!is_paused(why) || is_closing_) return;
+  paused_ &= static_cast<uint8_t>(~why);
+  if (paused_ != 0) return;
+  if (!input_.empty()) execute_kept();
+  if (paused_ != 0 || is_closing_) return;
+  if (is_receive_over_) return close(Reason::client_closed);
+  resume_receive();
+}
+
+void Connection::flush_later() {
+  if (is_in_flush_list) return;
+  is_in_flush_list = true;
+  worker.add_to_flush_list(*this);
+}
+
+void Connection::flush(int64_t now_ns) {
+  if (is_ending_) return;
+  if (is_closing_ && is_abrupt(close_reason_)) return end_now();
+  iovec parts[Outbox::parts_max];
+  const unsigned count = outbox.begin_send(parts);
+  if (count == 0) {
+    if (is_closing_ && !outbox.is_sending()) end_when_flushed();
+    return;
+  }
+  send_began_ns_ = now_ns;
+  schedule(now_ns + worker.server().options.write_deadline.count());
+  worker.io().send(slot, parts, count);
+}
+
+void Connection::on_sent(uint64_t bytes, int error) {
+  outbox.end_send(bytes);
+  send_began_ns_ = 0;
+  if (is_ending_) return;
+  if (error != 0) {
+    close(Reason::write_error);
+    return end_now();
+  }
+  if (outbox.pending() != 0 || is_closing_) flush_later();
+}
+
+void Connection::on_end_of_stream() {
+  is_receive_over_ = true;
+  if (is_lingering_) return end_now();
+  // What came before is executed first (CP-55): a paused connection closes when it has caught up.
+  if (paused_ == 0 || input_.empty()) close(Reason::client_closed);
+}
+
+void Connection::on_receive_failed() {
+  is_receive_over_ = true;
+  close(Reason::read_error);
+  end_now();
+}
+
+void Connection::close(Reason reason) {
+  if (is_closing_) return;
+  is_closing_ = true;
+  takes_messages = false;
+  close_reason_ = reason;
+  paused_ = 0;
+  input_.clear();
+  session->on_closing(reason);
+  if (const std::string_view text = wire_text(reason); !text.empty())
+    outbox.append(fmt::format("-ERR '{}'\r\n", text));
+  worker.remove_subscriptions_later(*this);
+  resume_receive();
+  flush_later();
+}
+
+void Connection::end_when_flushed() {
+  if (is_receive_over_ || close_reason_ == Reason::server_shutdown) return end_now();
+  if (is_lingering_) return;
+  is_lingering_ = true;
+  linger_until_ns_ = worker.now_ns() + linger_ns;
+  schedule(linger_until_ns_);
+  worker.io().shutdown_send(slot);
+}
+
+void Connection::end_now() {
+  if (is_ending_) return;
+  is_ending_ = true;
+  worker.io().close(slot);
+}
+
+void Connection::schedule(int64_t at_ns) {
+  if (timer_at_ns_ != 0 && timer_at_ns_ <= at_ns) return;
+  timer_at_ns_ = at_ns;
+  worker.add_timer(at_ns, *this);
+}
+
+void Connection::on_timer(int64_t at_ns, int64_t now_ns) {
+  if (at_ns != timer_at_ns_) return;  // rescheduled since
+  timer_at_ns_ = 0;
+  if (is_ending_) return;
+  int64_t next_ns = never_ns;
+  const auto is_due = [&](int64_t deadline_ns) {
+    if (deadline_ns > now_ns) next_ns = std::min(next_ns, deadline_ns);
+    return deadline_ns <= now_ns;
+  };
+  if (send_began_ns_ != 0 && is_due(send_began_ns_ + worker.server().options.write_deadline.count())) {
+    close(Reason::slow_consumer_deadline);
+    return end_now();
+  }
+  if (is_lingering_) {
+    if (is_due(linger_until_ns_)) return end_now();
+  } else if (!is_closing_) {
+    if (is_paused(stalled) && is_due(stalled_until_ns_)) resume(stalled);
+    if (!is_closing_) is_due(session->on_timer(now_ns));
+  }
+  if (next_ns != never_ns) schedule(next_ns);
+}
+
+}  // namespace nuncio::net

@@ -1,0 +1,472 @@
+// Cost of a 16-byte publish to one subscriber of the same worker, from match to outbox: cache lines: the
+// match, the list, the subscription, the receiver, its outbox chunk; copies: subject, sid, tail (each one or
+// two vectors); system calls: none here. bench: nuncio-bench pubsub, and BM_Deliver in
+// bench/delivery_bench.cc.
+#include "net/delivery.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "net/connection.h"
+#include "net/server.h"
+#include "net/trace.h"
+#include "net/worker.h"
+
+namespace nuncio::net {
+namespace {
+
+// Queue names that go into one record; more of them make several.
+constexpr size_t record_names_max = 16 * 1024;
+
+// Copies where 32 readable bytes follow the source and 32 writable ones the target: one branch for most
+// texts.
+inline char* put(char* to, std::string_view text) {
+  std::memcpy(to, text.data(), 32);
+  if (text.size() > 32) [[unlikely]]
+    std::memcpy(to + 32, text.data() + 32, text.size() - 32);
+  return to + text.size();
+}
+
+// Copies without reading behind the source; for short ones (sids).
+inline char* put_exact(char* to, std::string_view text) {
+  const size_t size = text.size();
+  if (size >= 8) {
+    std::memcpy(to, text.data(), size);
+  } else if (size >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, text.data(), 4);
+    std::memcpy(&last, text.data() + size - 4, 4);
+    std::memcpy(to, &first, 4);
+    std::memcpy(to + size - 4, &last, 4);
+  } else {
+    to[0] = text[0];
+    to[size / 2] = text[size / 2];
+    to[size - 1] = text[size - 1];
+  }
+  return to + size;
+}
+
+uint64_t next_random(uint64_t& state) {  // xorshift64*: even enough to spread messages over queue members
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545F4914F6CDD1Dull;
+}
+
+}  // namespace
+
+// What travels in a ring, followed by: subject, a blank, head, the payload unless it is in the block, the
+// queue names (each behind its 16-bit size).
+struct Delivery::Record {
+  uint32_t account;
+  bool is_plain;    // for the plain subscriptions; else for the named queues only
+  bool is_stall;    // not a message: slow down the publisher
+  uint16_t queues;  // names at the end
+  uint32_t subject_size;
+  uint32_t reply_size;
+  uint32_t head_size;
+  uint32_t payload_size;
+  uint32_t header_size;
+  Publisher publisher;
+  Block* block;  // one reference travels with the record
+  const char* block_payload;
+  uint64_t tried;  // workers that could not place a queue's message
+};
+
+Delivery::Delivery(Worker& worker, WorkerId id, unsigned workers)
+    : worker_(worker), id_(id), rings_(workers), random_(0x9E3779B97F4A7C15ull * (id + 1)) {
+  const uint32_t capacity = workers <= 8 ? 1024 * 1024 : 256 * 1024;
+  for (WorkerId to = 0; to < workers; ++to) {
+    if (to != id) rings_[to] = std::make_unique<PeerRing>(capacity);
+  }
+}
+
+bool Delivery::publish(const Account& account, const Match& match, Message& message, Connection& publisher) {
+  const Publisher from{id_, publisher.slot, publisher.generation};
+  bool is_delivered = false;
+  for (const SubscriptionList* list : match.plain) {
+    for (Subscription* subscription : *list)
+      is_delivered |= deliver(*subscription, message, from, &publisher);
+  }
+  if (match.workers != 0 || !match.queues.empty()) {
+    for (const QueueMatch& queue : match.queues)
+      is_delivered |= deliver_to_queue(queue, message, from, &publisher, 0);
+    if (match.workers != 0 || !shares_.empty()) {
+      send_to_workers(account, message, from, match.workers, 0);
+      is_delivered = true;
+      if (has_spills_) [[unlikely]]
+        worker_.wait_for_spills(publisher);
+    }
+  }
+  if (!expired_.empty()) [[unlikely]]
+    remove_expired();
+  return is_delivered;
+}
+
+inline bool Delivery::deliver(Subscription& subscription, Message& message, const Publisher& from,
+                              const Connection* publisher) {
+  Connection& receiver = static_cast<Connection&>(*subscription.receiver);
+  if (!receiver.takes_messages || (&receiver == publisher && !receiver.wants_echo)) return false;
+  if (subscription.max != 0) [[unlikely]] {
+    if (subscription.delivered >= subscription.max) return false;
+    if (subscription.delivered + 1 == subscription.max) expired_.push_back(&subscription);
+  }
+  ++subscription.delivered;
+  append(receiver, subscription, message);
+  const uint64_t pending = receiver.outbox.pending();
+  const uint64_t pending_max = worker_.server().options.pending_max;
+  if (pending > pending_max / 4 * 3) [[unlikely]] {
+    if (pending > pending_max) {
+      receiver.close(Reason::slow_consumer_pending);
+    } else if (worker_.server().options.stall_fast_producers) {
+      stall(from);
+    }
+  }
+  return true;
+}
+
+inline void Delivery::append(Connection& receiver, const Subscription& subscription, Message& message) {
+  const std::string_view sid = subscription.sid();
+  const auto tail_size = static_cast<uint32_t>(message.head.size() + message.payload.size());
+  const uint64_t line = 5 + message.subject.size() + 1 + sid.size() + 1;
+  const bool has_header = message.header_size != 0;
+  if (!message.is_plain_copy || (has_header && !receiver.wants_headers) ||
+      line + tail_size > Outbox::reserve_max) [[unlikely]] {
+    return append_unusual(receiver, subscription, message);
+  }
+  char* const begin = receiver.outbox.reserve(static_cast<uint32_t>(line) + tail_size);
+  std::memcpy(begin, has_header ? "HMSG " : "MSG  ", 5);
+  char* to = put(begin + (has_header ? 5 : 4), message.subject);
+  *to++ = ' ';
+  to = put_exact(to, sid);
+  *to++ = ' ';
+  to = put(to, {message.head.data(), tail_size});
+  receiver.outbox.commit(to);
+  appended_ += static_cast<uint64_t>(to - begin);
+  ++receiver.messages_out;
+  receiver.bytes_out += message.size();
+  receiver.flush_later();
+}
+
+// Large payloads, headers for a client without them, pieces that are not back to back.
+[[gnu::cold]] void Delivery::append_unusual(Connection& receiver, const Subscription& subscription,
+                                            Message& message) {
+  Outbox& outbox = receiver.outbox;
+  const uint64_t before = outbox.pending();
+  std::string_view payload = message.payload;
+  fmt::basic_memory_buffer<char, 512> line;
+  const bool is_header_cut = message.header_size != 0 && !receiver.wants_headers;
+  const auto add = [&line](std::string_view text) { line.append(text); };
+  add(message.header_size != 0 && !is_header_cut ? "HMSG " : "MSG ");
+  add(message.subject);
+  add(" ");
+  add(subscription.sid());
+  add(" ");
+  if (is_header_cut) {  // CP-49: the body alone, as a plain MSG
+    payload.remove_prefix(message.header_size);
+    if (!message.reply.empty()) {
+      add(message.reply);
+      add(" ");
+    }
+    fmt::format_to(std::back_inserter(line), "{}\r\n", payload.size() - 2);
+  } else {
+    add(message.head);
+  }
+  if (log::enabled(log::Level::trace)) trace_sent(receiver, {line.data(), line.size()});
+  outbox.append({line.data(), line.size()});
+  if (payload.size() <= payload_copied_max) {
+    outbox.append(payload);
+  } else {
+    if (!message.block) {
+      const auto size = static_cast<uint32_t>(message.payload.size());
+      message.block = BlockRef(Block::make(size));
+      std::memcpy(message.block->data(), message.payload.data(), size);
+      message.payload = {message.block->data(), size};
+      payload = message.payload.substr(size - payload.size());
+    }
+    outbox.append_block(message.block.share(), payload.data(), static_cast<uint32_t>(payload.size()));
+  }
+  appended_ += outbox.pending() - before;
+  ++receiver.messages_out;
+  receiver.bytes_out += payload.size() - 2;
+  receiver.flush_later();
+}
+
+// Draws the worker by its members, then the member; when nobody here can take it, another worker gets its
+// chance. Shares of other workers go to `shares_`.
+bool Delivery::deliver_to_queue(const QueueMatch& queue, Message& message, const Publisher& from,
+                                const Connection* publisher, uint64_t tried) {
+  const auto is_tried = [&tried](const QueueMatch::Share& share) { return (tried >> share.worker & 1) != 0; };
+  for (;;) {
+    uint64_t members = 0;
+    for (const auto& share : queue.shares) members += is_tried(share) ? 0 : share.members;
+    if (members == 0) return false;
+    uint64_t draw = next_random(random_) % members;
+    for (const auto& share : queue.shares) {
+      if (is_tried(share)) continue;
+      if (draw >= share.members) {
+        draw -= share.members;
+        continue;
+      }
+      if (share.own == nullptr) {
+        shares_.push_back({share.worker, queue.name});
+        return true;
+      }
+      if (deliver_to_member(*share.own, message, from, publisher)) return true;
+      if (deliver_to_own(queue, message, from, publisher)) return true;
+      tried |= uint64_t{1} << share.worker;
+      break;
+    }
+  }
+}
+
+// To any member on this worker: the group may have some on several matching subjects.
+bool Delivery::deliver_to_own(const QueueMatch& queue, Message& message, const Publisher& from,
+                              const Connection* publisher) {
+  for (const auto& share : queue.shares) {
+    if (share.own != nullptr && deliver_to_member(*share.own, message, from, publisher)) return true;
+  }
+  return false;
+}
+
+bool Delivery::deliver_to_member(const SubscriptionList& members, Message& message, const Publisher& from,
+                                 const Connection* publisher) {
+  const uint32_t count = members.size();
+  if (count == 0) return false;
+  const auto first = static_cast<uint32_t>(next_random(random_) % count);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (deliver(*members[(first + i) % count], message, from, publisher)) return true;
+  }
+  return false;
+}
+
+void Delivery::send_to_workers(const Account& account, Message& message, const Publisher& from,
+                               uint64_t plain, uint64_t tried) {
+  uint64_t targets = plain;
+  for (const QueueShare& share : shares_) targets |= uint64_t{1} << share.worker;
+  while (targets != 0) {
+    const auto to = static_cast<WorkerId>(__builtin_ctzll(targets));
+    targets &= targets - 1;
+    send_record(to, account, message, from, (plain >> to & 1) != 0, tried);
+  }
+  shares_.clear();
+}
+
+void Delivery::send_record(WorkerId to, const Account& account, Message& message, const Publisher& from,
+                           bool is_plain, uint64_t tried) {
+  Record record{};
+  record.account = account.index;
+  record.is_plain = is_plain;
+  record.subject_size = static_cast<uint32_t>(message.subject.size());
+  record.reply_size = static_cast<uint32_t>(message.reply.size());
+  record.head_size = static_cast<uint32_t>(message.head.size());
+  record.payload_size = static_cast<uint32_t>(message.payload.size());
+  record.header_size = message.header_size;
+  record.publisher = from;
+  record.tried = tried;
+  if (record.payload_size > payload_copied_max) {
+    if (!message.block) {
+      message.block = BlockRef(Block::make(record.payload_size));
+      std::memcpy(message.block->data(), message.payload.data(), record.payload_size);
+      message.payload = {message.block->data(), record.payload_size};
+    }
+    record.block_payload = message.payload.data();
+  }
+  size_t next_share = 0;
+  do {
+    // The names of this worker's queues, as many as one record takes.
+    const size_t first_share = next_share;
+    size_t names = 0;
+    record.queues = 0;
+    for (; next_share < shares_.size() && names < record_names_max; ++next_share) {
+      if (shares_[next_share].worker != to) continue;
+      names += sizeof(uint16_t) + shares_[next_share].name.size();
+      ++record.queues;
+    }
+    if (!record.is_plain && record.queues == 0) break;
+    if (record.block_payload != nullptr) record.block = message.block.share().detach();
+    const size_t copied = record.block == nullptr ? record.payload_size : 0;
+    const size_t size = sizeof(Record) + record.subject_size + 1 + record.head_size + copied + names;
+    PeerRing& ring = *rings_[to];
+    char* at = ring.has_spill() ? nullptr : ring.reserve(static_cast<uint32_t>(size));
+    const bool is_spilled = at == nullptr;
+    if (is_spilled) {
+      at = ring.spill(static_cast<uint32_t>(size));
+      has_spills_ = true;
+    }
+    std::memcpy(at, &record, sizeof(Record));
+    at += sizeof(Record);
+    std::memcpy(at, message.subject.data(), record.subject_size);
+    at += record.subject_size;
+    *at++ = ' ';
+    std::memcpy(at, message.head.data(), record.head_size);
+    at += record.head_size;
+    std::memcpy(at, message.payload.data(), copied);
+    at += copied;
+    for (size_t i = first_share; i < next_share; ++i) {
+      if (shares_[i].worker != to) continue;
+      const auto name_size = static_cast<uint16_t>(shares_[i].name.size());
+      std::memcpy(at, &name_size, sizeof(name_size));
+      std::memcpy(at + sizeof(name_size), shares_[i].name.data(), name_size);
+      at += sizeof(name_size) + name_size;
+    }
+    if (!is_spilled) ring.commit();
+    record_targets_ |= uint64_t{1} << to;
+    appended_ += size;
+    record.is_plain = false;
+  } while (next_share < shares_.size());
+}
+
+bool Delivery::drain() {
+  const auto workers = static_cast<WorkerId>(rings_.size());
+  for (WorkerId from = 0; from < workers; ++from) {
+    if (from != id_) worker_.server().worker(from).delivery().ring_to(id_).begin_read();
+  }
+  for (WorkerId i = 0; i < workers; ++i) {
+    const WorkerId from = (drain_next_ + i) % workers;
+    if (from == id_) continue;
+    PeerRing& ring = worker_.server().worker(from).delivery().ring_to(id_);
+    while (const char* at = ring.next()) {
+      Record record;
+      std::memcpy(&record, at, sizeof(Record));
+      receive_record(record, at + sizeof(Record));
+      if (appended_ > turn_appended_max) [[unlikely]] {
+        ring.finish_read();
+        drain_next_ = from;
+        return false;
+      }
+    }
+    ring.finish_read();
+  }
+  drain_next_ = (drain_next_ + 1) % workers;
+  return true;
+}
+
+void Delivery::receive_record(const Record& record, const char* bytes) {
+  if (record.is_stall) {
+    if (Connection* publisher = worker_.find(record.publisher.slot, record.publisher.generation)) {
+      publisher->pause(Connection::stalled);
+    }
+    return;
+  }
+  Message message;
+  message.subject = {bytes, record.subject_size};
+  message.head = {bytes + record.subject_size + 1, record.head_size};
+  message.reply = message.head.substr(0, record.reply_size);
+  const char* const after_head = message.head.data() + record.head_size;
+  message.block = BlockRef(record.block);
+  message.payload = {record.block != nullptr ? record.block_payload : after_head, record.payload_size};
+  message.header_size = record.header_size;
+  message.judge(log::enabled(log::Level::trace));
+
+  const Account& account = worker_.server().account(record.account);
+  const Match& match = worker_.matcher(account).match(message.subject);
+  if (record.is_plain) {
+    for (const SubscriptionList* list : match.plain) {
+      for (Subscription* subscription : *list) deliver(*subscription, message, record.publisher, nullptr);
+    }
+  }
+  if (record.queues != 0) {
+    const char* names = after_head + (record.block != nullptr ? 0 : record.payload_size);
+    receive_for_queues(record, names, match, message);
+    if (!shares_.empty())
+      send_to_workers(account, message, record.publisher, 0, record.tried | uint64_t{1} << id_);
+  }
+  if (!expired_.empty()) [[unlikely]]
+    remove_expired();
+}
+
+// Each queue was drawn for this worker by the publisher's; when none of its members here can take the message
+// it is passed on to a worker that has not tried yet.
+void Delivery::receive_for_queues(const Record& record, const char* names, const Match& match,
+                                  Message& message) {
+  const Connection* publisher = record.publisher.worker == id_
+                                    ? worker_.find(record.publisher.slot, record.publisher.generation)
+                                    : nullptr;
+  for (uint16_t i = 0; i < record.queues; ++i) {
+    uint16_t name_size;
+    std::memcpy(&name_size, names, sizeof(name_size));
+    const std::string_view name(names + sizeof(name_size), name_size);
+    names += sizeof(name_size) + name_size;
+    for (const QueueMatch& queue : match.queues) {
+      if (queue.name != name) continue;
+      if (deliver_to_own(queue, message, record.publisher, publisher)) break;
+      deliver_to_queue(queue, message, record.publisher, publisher, record.tried | uint64_t{1} << id_);
+      break;
+    }
+  }
+}
+
+bool Delivery::is_drained() const {
+  for (WorkerId from = 0; from < rings_.size(); ++from) {
+    if (from != id_ && !worker_.server().worker(from).delivery().ring_to(id_).is_empty()) return false;
+  }
+  return true;
+}
+
+void Delivery::publish_batches() {
+  while (record_targets_ != 0) {
+    const auto to = static_cast<WorkerId>(__builtin_ctzll(record_targets_));
+    record_targets_ &= record_targets_ - 1;
+    if (rings_[to]->publish()) worker_.server().worker(to).wake_if_asleep();
+  }
+  stalled_last_.worker = UINT32_MAX;
+}
+
+bool Delivery::retry_spills() {
+  if (!has_spills_) return true;
+  has_spills_ = false;
+  for (WorkerId to = 0; to < rings_.size(); ++to) {
+    if (rings_[to] == nullptr || !rings_[to]->has_spill()) continue;
+    has_spills_ |= !rings_[to]->retry_spill();
+    record_targets_ |= uint64_t{1} << to;
+  }
+  return !has_spills_;
+}
+
+void Delivery::stall(const Publisher& from) {
+  if (std::memcmp(&from, &stalled_last_, sizeof(from)) == 0) return;  // asked for in this turn already
+  stalled_last_ = from;
+  if (from.worker == id_) {
+    if (Connection* publisher = worker_.find(from.slot, from.generation))
+      publisher->pause(Connection::stalled);
+  } else {
+    send_stall(from);
+  }
+}
+
+void Delivery::send_stall(const Publisher& to) {
+  Record record{};
+  record.is_stall = true;
+  record.publisher = to;
+  PeerRing& ring = *rings_[to.worker];
+  if (ring.has_spill()) return;
+  char* at = ring.reserve(sizeof(Record));
+  if (at == nullptr) return;  // a full ring stalls that worker's publishers anyway
+  std::memcpy(at, &record, sizeof(Record));
+  ring.commit();
+  record_targets_ |= uint64_t{1} << to.worker;
+}
+
+void Delivery::discard_rings() {
+  const auto release = [](const char* at) {
+    Record record;
+    std::memcpy(&record, at, sizeof(Record));
+    if (record.block != nullptr) record.block->release();
+  };
+  for (auto& ring : rings_) {
+    if (ring != nullptr) ring->discard(release);
+  }
+}
+
+void Delivery::remove_expired() {
+  for (Subscription* subscription : expired_) {
+    static_cast<Connection&>(*subscription->receiver).session->on_expired(*subscription);
+  }
+  expired_.clear();
+}
+
+}  // namespace nuncio::net

@@ -1,0 +1,334 @@
+#include "net/worker.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "net/client.h"
+#include "net/server.h"
+
+namespace nuncio::net {
+namespace {
+
+constexpr uint64_t turn_received_max =
+    256 * 1024;  // bytes executed before outboxes are sent (a turn's bound)
+constexpr unsigned removals_per_turn = 1000;
+constexpr int64_t spill_retry_ns = 200'000;
+constexpr int64_t stop_limit_ns = 2'000'000'000;
+constexpr unsigned refusals_per_second = 10;
+
+int64_t monotonic_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Worker::Worker(Server& server, WorkerId id)
+    : server_(server), id_(id), table_(server.table), delivery_(*this, id, server.workers_count) {
+  for (uint32_t i = 0; i < server.accounts_count(); ++i) {
+    matchers_.push_back(std::make_unique<Matcher>(server.account(i).interest, id));
+  }
+}
+
+Worker::~Worker() {
+  io_.reset();  // first: sends under way refer to the outboxes
+  places_.clear();
+}
+
+bool Worker::start(std::string& why_not) {
+  std::atomic<int> started{0};  // 1: runs, -1: does not
+  thread_ = std::thread([&] { run(&why_not, &started); });
+  started.wait(0);
+  if (started.load() > 0) return true;
+  thread_.join();
+  return false;
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+// One order, on which visibility rests (I4): take completions; drain every inbox up to the tails seen after
+// that; execute what arrived; publish this turn's batches; send each outbox once.
+void Worker::run(std::string* why_not, std::atomic<int>* started) {
+  pthread_setname_np(pthread_self(), fmt::format("worker-{}", id_).c_str());
+  IoSettings settings;
+  settings.slots_max =
+      server_.options.connections_max + 1024;  // some more are let in to be told that it is full
+  io_ = server_.make_io(settings, *why_not);
+  started->store(io_ != nullptr ? 1 : -1);
+  started->notify_one();
+  if (io_ == nullptr) return;
+
+  while (!is_stopping_ || !is_done()) {
+    const std::span<const IoEvent> events = sleep();
+    take_controls();
+    delivery_.reset_appended();
+    if (delivery_.drain()) [[likely]] {
+      resume_paused();
+      take_results();
+      execute(events);
+      fire_timers();
+    } else {
+      hold_back(events);
+    }
+    remove_subscriptions();
+    delivery_.publish_batches();
+    flush();
+  }
+  for (Place& place : places_) {  // what did not end in time
+    if (place.connection != nullptr) place.connection->session->remove_subscriptions(UINT32_MAX);
+  }
+  server_.epochs.offline(id_);
+}
+
+void Worker::execute(std::span<const IoEvent> events) {
+  uint64_t received = 0;
+  for (const IoEvent& event : events) {
+    handle(event);
+    received += event.kind == IoEvent::Kind::received ? event.size : 0;
+    if (received > turn_received_max || delivery_.appended() > turn_appended_max) {
+      delivery_.publish_batches();
+      flush();
+      received = 0;
+      delivery_.reset_appended();
+    }
+  }
+}
+
+std::span<const IoEvent> Worker::sleep() {
+  int64_t timeout_ns = time_to_sleep_ns();
+  if (timeout_ns != 0) {
+    is_asleep_.store(true, std::memory_order_seq_cst);
+    if (has_controls_.load(std::memory_order_seq_cst) || !delivery_.is_drained()) timeout_ns = 0;
+  }
+  server_.epochs.offline(id_);
+  const std::span<const IoEvent> events = io_->wait(timeout_ns);
+  is_asleep_.store(false, std::memory_order_relaxed);
+  server_.epochs.online(id_);
+  table_.refresh();
+  now_ns_ = monotonic_ns();
+  return events;
+}
+
+int64_t Worker::time_to_sleep_ns() {
+  if (!resume_list_.empty() || !removing_.empty() || !flush_list_.empty() || !results_.empty()) return 0;
+  int64_t sleep_ns = -1;
+  if (!timers_.empty()) sleep_ns = std::max<int64_t>(timers_.top().at_ns - monotonic_ns(), 0);
+  if (delivery_.has_spills() && (sleep_ns < 0 || sleep_ns > spill_retry_ns)) sleep_ns = spill_retry_ns;
+  if (is_stopping_ && (sleep_ns < 0 || sleep_ns > 10'000'000)) sleep_ns = 10'000'000;
+  return sleep_ns;
+}
+
+void Worker::wake_if_asleep() {
+  if (is_asleep_.load(std::memory_order_seq_cst) && is_asleep_.exchange(false, std::memory_order_seq_cst))
+    io_->wake();
+}
+
+void Worker::post(Control control) {
+  {
+    const std::lock_guard lock(controls_mutex_);
+    controls_.push_back(std::move(control));
+  }
+  has_controls_.store(true, std::memory_order_seq_cst);
+  wake_if_asleep();
+}
+
+void Worker::take_controls() {
+  if (!has_controls_.load(std::memory_order_relaxed)) [[likely]]
+    return;
+  has_controls_.store(false, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(controls_mutex_);
+    controls_taken_.swap(controls_);
+  }
+  for (const Control& control : controls_taken_) {
+    if (const auto* socket = std::get_if<NewSocket>(&control)) {
+      adopt(*socket);
+    } else if (const auto* result = std::get_if<auth::CheckResult>(&control)) {
+      results_.push_back(*result);
+    } else {
+      begin_stop();
+    }
+  }
+  controls_taken_.clear();
+}
+
+void Worker::take_results() {
+  for (const auth::CheckResult& result : results_) {
+    Connection* connection = find(result.ticket.slot, result.ticket.generation);
+    if (connection != nullptr && !connection->is_closing()) connection->session->on_verified(result);
+  }
+  results_.clear();
+}
+
+void Worker::adopt(const NewSocket& from) {
+  Slot slot;
+  if (is_stopping_) {
+    ::close(from.socket);
+    load.fetch_sub(1, std::memory_order_relaxed);
+    server_.connections.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  if (free_slots_.empty()) {
+    slot = static_cast<Slot>(places_.size());
+    places_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  Place& place = places_[slot];
+  place.is_closed = place.is_removing = false;
+  place.connection = std::make_unique<Connection>(*this, slot, ++place.generation, from.address, from.id);
+  Connection& connection = *place.connection;
+  connection.session = std::make_unique<Client>(connection);
+  io_->open(slot, from.socket);
+  connection.session->open();
+  if (from.refusal != Reason::none) connection.close(from.refusal);
+}
+
+Connection* Worker::find(uint32_t slot, uint32_t generation) {
+  if (slot >= places_.size() || places_[slot].generation != generation) return nullptr;
+  return places_[slot].connection.get();
+}
+
+void Worker::handle(const IoEvent& event) {
+  Place& place = places_[event.slot];
+  NUNCIO_DEBUG_ASSERT(place.connection != nullptr);
+  Connection& connection = *place.connection;
+  switch (event.kind) {
+    case IoEvent::Kind::received:
+      return connection.on_received({event.data, event.size});
+    case IoEvent::Kind::sent:
+      return connection.on_sent(event.size, event.error);
+    case IoEvent::Kind::end_of_stream:
+      return connection.on_end_of_stream();
+    case IoEvent::Kind::receive_failed:
+      return connection.on_receive_failed();
+    case IoEvent::Kind::closed:
+      place.is_closed = true;
+      return release(event.slot);
+  }
+}
+
+// The inboxes were not drained to the end: what was received must wait for the next turn, or a PING could be
+// answered before a message that was published earlier.
+void Worker::hold_back(std::span<const IoEvent> events) {
+  for (const IoEvent& event : events) {
+    Connection& connection = *places_[event.slot].connection;
+    if (event.kind == IoEvent::Kind::received || event.kind == IoEvent::Kind::end_of_stream)
+      resume_next_turn(connection);
+    handle(event);
+  }
+}
+
+// Frees the slot when the socket is closed and the last subscription gone.
+void Worker::release(Slot slot) {
+  Place& place = places_[slot];
+  if (!place.is_closed || place.is_removing) return;
+  if (place.connection->is_in_flush_list) std::erase(flush_list_, place.connection.get());
+  place.connection.reset();
+  free_slots_.push_back(slot);
+  load.fetch_sub(1, std::memory_order_relaxed);
+  server_.connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Worker::remove_subscriptions_later(Connection& connection) {
+  places_[connection.slot].is_removing = true;
+  removing_.push_back(connection.slot);
+}
+
+void Worker::remove_subscriptions() {
+  for (unsigned budget = removals_per_turn; budget > 0 && !removing_.empty();) {
+    const Slot slot = removing_.back();
+    const unsigned step = std::min(budget, 100u);
+    budget -= step;
+    if (!places_[slot].connection->session->remove_subscriptions(step)) continue;
+    removing_.pop_back();
+    places_[slot].is_removing = false;
+    release(slot);
+  }
+}
+
+void Worker::resume_next_turn(Connection& connection) {
+  if (connection.is_paused(Connection::turn_over) || connection.is_closing()) return;
+  connection.pause(Connection::turn_over);
+  resume_list_.push_back({connection.slot, connection.generation});
+}
+
+void Worker::wait_for_spills(Connection& connection) {
+  if (connection.is_paused(Connection::spilling) || connection.is_closing()) return;
+  connection.pause(Connection::spilling);
+  spill_list_.push_back({connection.slot, connection.generation});
+}
+
+void Worker::resume_paused() {
+  const auto resume_all = [this](std::vector<Reference>& list, Connection::Pause why) {
+    references_.swap(list);
+    for (const Reference& reference : references_) {
+      if (Connection* connection = find(reference.slot, reference.generation)) connection->resume(why);
+    }
+    references_.clear();
+  };
+  if (!resume_list_.empty()) resume_all(resume_list_, Connection::turn_over);
+  if (delivery_.retry_spills() && !spill_list_.empty()) resume_all(spill_list_, Connection::spilling);
+}
+
+void Worker::add_timer(int64_t at_ns, const Connection& connection) {
+  timers_.push({at_ns, {connection.slot, connection.generation}});
+}
+
+void Worker::fire_timers() {
+  while (!timers_.empty() && timers_.top().at_ns <= now_ns_) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    if (Connection* connection = find(timer.whose.slot, timer.whose.generation)) {
+      connection->on_timer(timer.at_ns, now_ns_);
+    }
+  }
+}
+
+void Worker::flush() {
+  flushing_.swap(flush_list_);
+  for (Connection* connection : flushing_) {
+    connection->is_in_flush_list = false;
+    connection->flush(now_ns_);
+  }
+  flushing_.clear();
+}
+
+void Worker::begin_stop() {
+  is_stopping_ = true;
+  stop_by_ns_ = now_ns_ + stop_limit_ns;
+  for (Place& place : places_) {
+    if (place.connection != nullptr) place.connection->close(Reason::server_shutdown);
+  }
+}
+
+bool Worker::is_done() {
+  if (monotonic_ns() > stop_by_ns_) return true;  // what is left is cut
+  return free_slots_.size() == places_.size();
+}
+
+bool Worker::may_log_refusal() {
+  if (now_ns_ - refusal_window_ns_ > 1'000'000'000) {
+    if (refusals_unlogged_ != 0)
+      log::error("{} more authentication errors were not logged", refusals_unlogged_);
+    refusal_window_ns_ = now_ns_;
+    refusals_logged_ = 0;
+    refusals_unlogged_ = 0;
+  }
+  if (refusals_logged_ < refusals_per_second) return ++refusals_logged_ != 0;
+  ++refusals_unlogged_;
+  return false;
+}
+
+}  // namespace nuncio::net

@@ -1,0 +1,141 @@
+// One core's share of the broker: an I/O back end, the connections it owns, and the turns that move messages
+// between them. Everything here belongs to the worker's thread but what is marked otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <queue>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "auth/auth_table.h"
+#include "auth/snapshot.h"
+#include "auth/verifier.h"
+#include "core/account.h"
+#include "net/connection.h"
+#include "net/delivery.h"
+#include "net/io.h"
+
+namespace nuncio::net {
+
+class Server;
+
+// A socket from the acceptor. `refusal`: accepted only to be told why it cannot stay.
+struct NewSocket {
+  int socket;
+  Address address;
+  uint64_t id;
+  Reason refusal;
+};
+struct Stop {};
+using Control = std::variant<NewSocket, auth::CheckResult, Stop>;
+
+class Worker {
+ public:
+  Worker(Server& server, WorkerId id);
+  ~Worker();
+
+  // Starts the thread; false with `why_not` when the I/O back end cannot be made there.
+  bool start(std::string& why_not);
+  void join();
+
+  // Any thread: hands over a control message (never ordered against messages) and wakes the worker.
+  void post(Control control);
+  // Any thread: ends the worker's sleep if it sleeps.
+  void wake_if_asleep();
+  // Connections given to this worker and not yet gone; the acceptor counts up, the worker down.
+  std::atomic<uint32_t> load{0};
+
+  Server& server() { return server_; }
+  WorkerId id() const { return id_; }
+  int64_t now_ns() const { return now_ns_; }  // start of this turn, monotonic
+  Io& io() { return *io_; }
+  ChunkPool& chunks() { return chunks_; }
+  Delivery& delivery() { return delivery_; }
+  Matcher& matcher(const Account& account) { return *matchers_[account.index]; }
+  const auth::AuthTable& table() const { return *table_; }
+  // The connection in `slot`, or null when that generation is gone.
+  Connection* find(uint32_t slot, uint32_t generation);
+
+  // From connections.
+  void add_to_flush_list(Connection& connection) { flush_list_.push_back(&connection); }
+  void resume_next_turn(Connection& connection);
+  void wait_for_spills(Connection& connection);
+  void remove_subscriptions_later(Connection& connection);
+  void add_timer(int64_t at_ns, const Connection& connection);
+  // True at most a few times a second: for log lines that an attacker could cause (OP-16).
+  bool may_log_refusal();
+
+ private:
+  struct Place {  // of one connection
+    std::unique_ptr<Connection> connection;
+    uint32_t generation = 0;
+    bool is_closed = false;    // io has reported `closed`
+    bool is_removing = false;  // subscriptions are being removed
+  };
+  struct Reference {
+    Slot slot;
+    uint32_t generation;
+  };
+  struct Timer {
+    int64_t at_ns;
+    Reference whose;
+    bool operator>(const Timer& other) const { return at_ns > other.at_ns; }
+  };
+
+  void run(std::string* why_not, std::atomic<int>* started);
+  std::span<const IoEvent> sleep();
+  int64_t time_to_sleep_ns();
+  void take_controls();
+  void take_results();
+  void execute(std::span<const IoEvent> events);
+  void adopt(const NewSocket& socket);
+  void handle(const IoEvent& event);
+  void hold_back(std::span<const IoEvent> events);
+  void fire_timers();
+  void resume_paused();
+  void remove_subscriptions();
+  void flush();
+  void begin_stop();
+  bool is_done();
+  void release(Slot slot);
+
+  Server& server_;
+  const WorkerId id_;
+  std::thread thread_;
+  std::unique_ptr<Io> io_;
+  auth::Snapshot<auth::AuthTable>::Reader table_;
+  ChunkPool chunks_;
+  Delivery delivery_;
+  std::vector<std::unique_ptr<Matcher>> matchers_;
+  int64_t now_ns_ = 0;
+
+  std::vector<Place> places_;
+  std::vector<Slot> free_slots_;
+  std::vector<Connection*> flush_list_;
+  std::vector<Connection*> flushing_;
+  std::vector<Reference> resume_list_;
+  std::vector<Reference> spill_list_;
+  std::vector<Reference> references_;  // scratch for going through one of the two above
+  std::vector<Slot> removing_;         // closing connections that still have subscriptions
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+
+  std::mutex controls_mutex_;
+  std::vector<Control> controls_;
+  std::vector<Control> controls_taken_;
+  std::vector<auth::CheckResult> results_;  // to be handled once the inboxes are drained
+  std::atomic<bool> has_controls_{false};
+  std::atomic<bool> is_asleep_{false};
+
+  bool is_stopping_ = false;
+  int64_t stop_by_ns_ = 0;
+  int64_t refusal_window_ns_ = 0;
+  unsigned refusals_logged_ = 0;
+  uint64_t refusals_unlogged_ = 0;
+};
+
+}  // namespace nuncio::net
