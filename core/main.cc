@@ -1,1 +1,138 @@
-int main() { return 2; }
+// The composition root: command line to options, options to a running server, signals to its end.
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "auth/auth_table.h"
+#include "core/command_line.h"
+#include "core/log.h"
+#include "core/options.h"
+#include "core/runtime_file.h"
+#include "net/server.h"
+
+namespace {
+
+using namespace nuncio;
+
+// Descriptors beside one per connection: rings, events, listener, log, standard streams.
+constexpr rlim_t descriptors_spare = 256;
+
+void raise_descriptors(const Options& options) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= options.connections_max + descriptors_spare) return;
+  log::warn("The limit of {} open files is too low for max_connections {}: {} more are needed",
+            limit.rlim_cur, options.connections_max,
+            options.connections_max + descriptors_spare - limit.rlim_cur);
+}
+
+// AU-46: no core file and no debugger may see the secrets. LeakSanitizer needs to look into its own process.
+void protect_memory() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+sigset_t block_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&handled, number);
+  pthread_sigmask(SIG_BLOCK, &handled, nullptr);  // before the threads, which inherit it
+  return handled;
+}
+
+// Until INT or TERM (OP-2).
+void wait_for_end(const sigset_t& handled) {
+  for (;;) {
+    int number = 0;
+    sigwait(&handled, &number);
+    log::debug("Trapped {} signal", sigdescr_np(number));
+    switch (number) {
+      case SIGUSR1:
+        log::reopen();
+        log::info("File log re-opened");
+        break;
+      case SIGHUP:
+        log::error("Reloading the configuration is not supported by this version");
+        break;
+      case SIGUSR2:
+        log::error("Lame duck mode is not supported by this version");
+        break;
+      default:
+        return;
+    }
+  }
+}
+
+std::string ports_text(const net::Server& server) {
+  const nlohmann::json ports{{"nats", {fmt::format("nats://{}:{}", server.options.host, server.port())}}};
+  return ports.dump(2);
+}
+
+void log_start(const net::Server& server, const std::vector<std::string>& warnings) {
+  log::info("Starting nuncio-server");
+  log::info("  Version:  {} (follows nats-server {})", NUNCIO_VERSION, followed_version);
+  log::info("  Git:      [{}]", NUNCIO_GIT);
+  log::info("  Name:     {}",
+            log::quoted(server.options.server_name.empty() ? server.server_id : server.options.server_name));
+  log::info("  ID:       {}", server.server_id);
+  if (!server.options.config_file.empty())
+    log::info("Using configuration file: {}", server.options.config_file);
+  for (const std::string& warning : warnings) log::warn("{}", warning);
+}
+
+int serve(const Options& options, std::vector<std::string> warnings) {
+  auth::AuthTable::Findings findings;
+  auto table = auth::AuthTable::make(options.authorization, findings);
+  if (table == nullptr) {
+    for (const std::string& error : findings.errors)
+      std::fprintf(stderr, "nuncio-server: %s\n", error.c_str());
+    return EXIT_FAILURE;
+  }
+  warnings.insert(warnings.end(), findings.warnings.begin(), findings.warnings.end());
+  const sigset_t handled = block_signals();
+  if (const std::string problem = log::start(options.log); !problem.empty()) {
+    std::fprintf(stderr, "nuncio-server: %s\n", problem.c_str());
+    return EXIT_FAILURE;
+  }
+  protect_memory();
+  net::Server server(options, std::move(table));
+  log_start(server, warnings);
+  raise_descriptors(options);
+
+  RuntimeFile pid_file, ports_file;
+  std::string problem = server.start();
+  if (problem.empty() && !options.pid_file.empty())
+    problem = pid_file.write(options.pid_file, std::to_string(getpid()));
+  if (problem.empty() && !options.ports_file_dir.empty()) {
+    problem = ports_file.write(fmt::format("{}/nuncio-server_{}.ports", options.ports_file_dir, getpid()),
+                               ports_text(server));
+  }
+  if (!problem.empty()) {
+    log::fatal("{}", problem);
+    log::stop();
+    return EXIT_FAILURE;
+  }
+  log::info("Server is ready");
+  wait_for_end(handled);
+  log::info("Initiating Shutdown...");
+  server.stop();
+  log::info("Server Exiting..");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const CommandLine command_line = parse_command_line(argc, argv);
+}
