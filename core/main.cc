@@ -12,9 +12,11 @@
 
 #include "auth/auth_table.h"
 #include "core/command_line.h"
+#include "core/config/load.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "core/runtime_file.h"
+#include "core/send_signal.h"
 #include "net/server.h"
 
 namespace {
@@ -91,15 +93,33 @@ void log_start(const net::Server& server, const std::vector<std::string>& warnin
   for (const std::string& warning : warnings) log::warn("{}", warning);
 }
 
-int serve(const Options& options, std::vector<std::string> warnings) {
+// Adds what only the auth table finds (hashes) to what the configuration reader found.
+std::shared_ptr<const auth::AuthTable> make_table(config::LoadedOptions& loaded) {
   auth::AuthTable::Findings findings;
-  auto table = auth::AuthTable::make(options.authorization, findings);
-  if (table == nullptr) {
-    for (const std::string& error : findings.errors)
-      std::fprintf(stderr, "nuncio-server: %s\n", error.c_str());
+  auto table = auth::AuthTable::make(loaded.options.authorization, findings);
+  loaded.errors.insert(loaded.errors.end(), findings.errors.begin(), findings.errors.end());
+  loaded.warnings.insert(loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
+  return table;
+}
+
+int check(const CommandLine& command_line) {
+  config::LoadedOptions loaded = config::load_options(command_line);
+  make_table(loaded);
+  const config::CheckReport report = config::check_report(command_line, loaded);
+  std::fputs(report.text.c_str(), stderr);
+  return report.exit_code;
+}
+
+int serve(const CommandLine& command_line) {
+  config::LoadedOptions loaded = config::load_options(command_line);
+  auto table = make_table(loaded);
+  if (!loaded.errors.empty()) {
+    for (const std::string& error : loaded.errors) {
+      std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), error.c_str());
+    }
     return EXIT_FAILURE;
   }
-  warnings.insert(warnings.end(), findings.warnings.begin(), findings.warnings.end());
+  const Options& options = loaded.options;
   const sigset_t handled = block_signals();
   if (const std::string problem = log::start(options.log); !problem.empty()) {
     std::fprintf(stderr, "nuncio-server: %s\n", problem.c_str());
@@ -107,7 +127,7 @@ int serve(const Options& options, std::vector<std::string> warnings) {
   }
   protect_memory();
   net::Server server(options, std::move(table));
-  log_start(server, warnings);
+  log_start(server, loaded.warnings);
   raise_descriptors(options);
 
   RuntimeFile pid_file, ports_file;
@@ -120,7 +140,6 @@ int serve(const Options& options, std::vector<std::string> warnings) {
   }
   if (!problem.empty()) {
     log::fatal("{}", problem);
-    log::stop();
     return EXIT_FAILURE;
   }
   log::info("Server is ready");
@@ -131,8 +150,38 @@ int serve(const Options& options, std::vector<std::string> warnings) {
   return EXIT_SUCCESS;
 }
 
+int run(const CommandLine& command_line) {
+  switch (command_line.action) {
+    case CommandLine::Action::serve:
+      return serve(command_line);
+    case CommandLine::Action::check:
+      return check(command_line);
+    case CommandLine::Action::help:
+      std::fputs(usage(command_line.program).c_str(), stdout);
+      return EXIT_SUCCESS;
+    case CommandLine::Action::version:
+      std::printf("%s\n", version_line().c_str());
+      return EXIT_SUCCESS;
+    case CommandLine::Action::signal: {
+      const std::string problem = send_signal(command_line.signal_number, command_line.signal_target);
+      if (!problem.empty()) std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), problem.c_str());
+      return problem.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    case CommandLine::Action::refuse:
+      break;
+  }
+  std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), command_line.error.c_str());
+  if (command_line.is_usage_shown) std::fputs(usage(command_line.program).c_str(), stderr);
+  return command_line.exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const CommandLine command_line = parse_command_line(argc, argv);
+  scrub_secrets(argc, argv);
+  const int status = run(command_line);
+  // A log target that hangs must not keep the process: nothing else is left to do.
+  if (!log::stop()) _exit(status);
+  return status;
 }
