@@ -67,12 +67,12 @@ Session::Consumed Client::receive(std::string_view bytes, const BlockRef* block)
   heard_ns_ = worker_.now_ns();
   is_traced_ = log::enabled(log::Level::trace);
   size_t at = 0;
+  Operation operation;  // one for all: the parser guesses lengths from the operation before
   while (at < bytes.size()) {
     if (!is_admitted_ && (bytes[at] | 0x20) != 'c') [[unlikely]] {  // AU-3
       refuse(Reason::first_operation_not_connect);
       break;
     }
-    Operation operation;
     const ParseResult result = parse(bytes.substr(at), limits_, operation);
     if (result.status != ParseStatus::complete) [[unlikely]] {
       if (result.status == ParseStatus::incomplete) return {at, result.needed};
@@ -136,8 +136,8 @@ inline void Client::publish(const Operation& operation, const BlockRef* block) {
   message.subject = operation.subject;
   message.reply = operation.reply;
   message.payload = {operation.payload.data(), operation.payload.size() + 2};
-  message.header_size = operation.header_size;
-  if (!operation.is_canonical || (operation.verb == Verb::hpub && operation.header_size == 0)) [[unlikely]] {
+  message.header_size = operation.verb == Verb::hpub ? operation.header_size : 0;
+  if (!operation.is_canonical) [[unlikely]] {
     return route_rewritten(operation, match, message);
   }
   message.head = {operation.tail.data(),
@@ -153,7 +153,7 @@ inline void Client::publish(const Operation& operation, const BlockRef* block) {
   const std::string head =
       fmt::format("{}{}{}\r\n", operation.reply, operation.reply.empty() ? "" : " ",
                   operation.header_size == 0 ? fmt::format("{}", operation.size)
-                                             : fmt::format("{} {}", operation.header_size, operation.size));
+                                             : fmt::format("{} {}", message.header_size, operation.size));
   message.head = head;
   message.reply = message.head.substr(0, operation.reply.size());
   route(match, message);
