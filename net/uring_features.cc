@@ -59,7 +59,8 @@ std::string receive_and_cancel(UringRing& ring, UringBuffers& buffers, const int
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = UringBuffers::group;
   entry->user_data = receive_tag;
-  for (const std::string_view bytes : {"a", "bc"}) {
+  // A cache line each, so that what follows in the same buffer is aligned.
+  for (const std::string& bytes : {std::string(64, 'a'), std::string(64, 'b')}) {
     std::string trouble = receive(ring, buffers, ends[1], bytes);
     if (!trouble.empty()) return trouble;
   }
