@@ -134,24 +134,6 @@ void check_no_auth_user(const FileOptions& file, Findings& findings) {
   }
 }
 
-// Anything of the form $method$… is taken for a hash and judged as such later (AU-25).
-bool is_plain(const Secret& secret) {
-  const std::string_view text = secret.reveal();
-  return !text.empty() && !(text[0] == '$' && text.find('$', 1) != std::string_view::npos);
-}
-
-// One warning, however many there are (AU-24).
-void warn_of_plain_secrets(const AuthorizationOptions& authorization, Findings& findings) {
-  std::string where;
-  if (authorization.has_user && is_plain(authorization.password)) where = authorization.user_position;
-  if (authorization.has_token && is_plain(authorization.token)) where = authorization.token_position;
-  for (const UserOptions& user : authorization.users) {
-    if (where.empty() && is_plain(user.password)) where = user.position;
-  }
-  if (!where.empty())
-    findings.warnings.push_back(where + ": Plaintext passwords detected, use nkeys or bcrypt");
-}
-
 void check_lame_duck(const FileOptions& file, Findings& findings) {
   using std::chrono::duration_cast;
   using std::chrono::milliseconds;
@@ -223,7 +205,6 @@ LoadedOptions load_options(const CommandLine& line) {
     check_names(file, findings);
     check_limits(file, findings);
     check_lame_duck(file, findings);
-    warn_of_plain_secrets(file.options.authorization, findings);
     check_file_modes(reader, findings);
   }
   return {std::move(file.options), std::move(findings.errors), std::move(findings.warnings),
