@@ -60,9 +60,14 @@ std::string Server::start() {
 
 void Server::stop() {
   if (acceptor_) acceptor_->stop();
-  for (auto& each : workers_) each->post(Stop{});
-  for (auto& each : workers_) each->join();
+  for (auto& each : workers_) {
+    if (each->is_started()) each->post(Stop{});
+  }
+  for (auto& each : workers_) {
+    if (each->is_started()) each->wait_until_ended();
+  }
   verifier.reset();  // its results go to workers
+  for (auto& each : workers_) each->join();
   for (auto& each : workers_) each->delivery().discard_rings();
   workers_.clear();
   acceptor_.reset();

@@ -38,10 +38,7 @@ Worker::Worker(Server& server, WorkerId id)
   }
 }
 
-Worker::~Worker() {
-  io_.reset();  // first: sends under way refer to the outboxes
-  places_.clear();
-}
+Worker::~Worker() = default;
 
 bool Worker::start(std::string& why_not) {
   std::atomic<int> started{0};  // 1: runs, -1: does not
@@ -52,7 +49,11 @@ bool Worker::start(std::string& why_not) {
   return false;
 }
 
+void Worker::wait_until_ended() { phase_.wait(running); }
+
 void Worker::join() {
+  phase_.store(may_finish);
+  phase_.notify_one();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -88,6 +89,11 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
     if (place.connection != nullptr) place.connection->session->remove_subscriptions(UINT32_MAX);
   }
   server_.epochs.offline(id_);
+  phase_.store(ended);
+  phase_.notify_one();
+  phase_.wait(ended);  // others may still wake us
+  io_.reset();         // on this thread, and first: sends under way refer to the outboxes
+  places_.clear();
 }
 
 void Worker::execute(std::span<const IoEvent> events) {

@@ -41,6 +41,9 @@ class Worker {
 
   // Starts the thread; false with `why_not` when the I/O back end cannot be made there.
   bool start(std::string& why_not);
+  bool is_started() const { return thread_.joinable(); }
+  // After Stop: returns when the thread has done its last turn. It stays, for others' wakes, until join().
+  void wait_until_ended();
   void join();
 
   // Any thread: hands over a control message (never ordered against messages) and wakes the worker.
@@ -104,9 +107,12 @@ class Worker {
   bool is_done();
   void release(Slot slot);
 
+  enum Phase : int { running, ended, may_finish };
+
   Server& server_;
   const WorkerId id_;
   std::thread thread_;
+  std::atomic<Phase> phase_{running};
   std::unique_ptr<Io> io_;
   auth::Snapshot<auth::AuthTable>::Reader table_;
   ChunkPool chunks_;
