@@ -146,6 +146,7 @@ const Match& Matcher::match(std::string_view subject) {
       ++cache.counters.hits;
       return entry.match;
     }
+    if (cache.spilled_bytes > spilled_bytes_max) break;
     ++cache.counters.rebuilds;
     cache.build(entry, subject, hash);
     return entry.match;

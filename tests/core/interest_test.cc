@@ -293,6 +293,17 @@ TEST_F(InterestTest, MoreSubjectsThanTheCacheHolds) {
   }
 }
 
+TEST_F(InterestTest, LargeMatchesStayRightBeyondTheCachesBudget) {
+  for (int i = 0; i < 3000; ++i) sub(i % 4, "*", "q" + std::to_string(i));
+  // 3,000 groups take some 200 kB an entry; of 8 MB the cache starts anew.
+  for (int i = 0; i < 120; ++i) {
+    const std::string subject = "s" + std::to_string(i % 60);
+    ASSERT_EQ(match(0, subject).queues.size(), 3000u);
+    if (i % 10 == 0) interest_.remove(1, sub(1, "*"));
+    ASSERT_EQ(match(0, subject).queues.size(), 3000u);
+  }
+}
+
 TEST_F(InterestTest, WhatIsRemovedIsFreed) {
   std::vector<Subscription*> subscriptions;
   for (int i = 0; i < 10'000; ++i) {
