@@ -3,8 +3,9 @@
 // bits of its hash on top, so that a probe touches only nodes that very likely are the one. Growing makes a
 // new block and retires the old one; readers in the old block see it as it was.
 //
-// With versions: a word for a few neighbouring slots, which the writer moves after each change; who remembers
-// what it found, even that it found nothing, compares that word. It holds the block's generation too.
+// With versions: the first word of each cache line is the version of the searches that begin in the line's
+// seven slots. The writer moves it after each change; who remembers what it found, even that it found
+// nothing, compares that word. It holds the block's generation too.
 //
 // Why a reader never misses a node that is there: nodes do not move within a block, and an erased slot
 // becomes free again only when the slot after it is free, so no free slot ever comes between a node and where
@@ -25,12 +26,12 @@ namespace nuncio {
 template <typename Node, bool with_versions>
 class ConcurrentTable {
  public:
-  class Block {
+  class alignas(with_versions ? 64 : 8) Block {
    public:
     // Reader, online in Epochs, or the writer.
     Node* find(uint64_t hash, std::string_view text) const {
-      for (uint32_t i = static_cast<uint32_t>(hash) & mask_;; i = (i + 1) & mask_) {
-        const uint64_t slot = slots()[i].load(std::memory_order_acquire);
+      for (uint32_t i = home(hash);; i = next(i)) {
+        const uint64_t slot = words()[i].load(std::memory_order_acquire);
         if (slot == free_slot) return nullptr;
         if ((slot ^ tag_of(hash)) >> tag_shift != 0) continue;
         Node* node = node_of(slot);
@@ -42,14 +43,11 @@ class ConcurrentTable {
     }
 
     uint64_t version(uint64_t hash) const requires with_versions {
-      return versions()[hash & version_mask_].load(std::memory_order_acquire);
+      return words()[version_at(hash)].load(std::memory_order_acquire);
     }
 
-    // Asks for the lines that find() and version() will read.
-    void prefetch(uint64_t hash) const {
-      __builtin_prefetch(&slots()[static_cast<uint32_t>(hash) & mask_]);
-      if constexpr (with_versions) __builtin_prefetch(&versions()[hash & version_mask_]);
-    }
+    // Asks for the line in which find() and version() begin.
+    void prefetch(uint64_t hash) const { __builtin_prefetch(&words()[home(hash)]); }
 
    private:
     friend class ConcurrentTable;
@@ -65,15 +63,30 @@ class ConcurrentTable {
                                      ((uint64_t{1} << tag_shift) - 1));  // NOLINT(performance-no-int-to-ptr)
     }
 
-    std::atomic<uint64_t>* slots() { return reinterpret_cast<std::atomic<uint64_t>*>(this + 1); }
-    const std::atomic<uint64_t>* slots() const {
+    // Slots, and with versions a version in front of each seven.
+    std::atomic<uint64_t>* words() { return reinterpret_cast<std::atomic<uint64_t>*>(this + 1); }
+    const std::atomic<uint64_t>* words() const {
       return reinterpret_cast<const std::atomic<uint64_t>*>(this + 1);
     }
-    std::atomic<uint64_t>* versions() { return slots() + mask_ + 1; }
-    const std::atomic<uint64_t>* versions() const { return slots() + mask_ + 1; }
+    static bool is_slot(uint32_t i) { return !with_versions || i % 8 != 0; }
+    uint32_t version_at(uint64_t hash) const { return static_cast<uint32_t>(hash) & mask_ & ~7U; }
+    uint32_t home(uint64_t hash) const {
+      return with_versions ? version_at(hash) + 1 : static_cast<uint32_t>(hash) & mask_;
+    }
+    uint32_t next(uint32_t i) const {
+      i = (i + 1) & mask_;
+      return is_slot(i) ? i : i + 1;
+    }
+    uint32_t previous(uint32_t i) const {
+      i = (i - 1) & mask_;
+      return is_slot(i) ? i : (i - 1) & mask_;
+    }
+    static constexpr uint32_t slots_of(uint32_t words_count) {
+      return with_versions ? words_count / 8 * 7 : words_count;
+    }
+    uint32_t slots_count() const { return slots_of(mask_ + 1); }
 
-    uint32_t mask_ = 0;  // slots - 1
-    uint32_t version_mask_ = 0;
+    uint32_t mask_ = 0;  // words - 1
   };
 
   // What only the writer needs; kept apart from the block's address so that writing it disturbs no reader.
@@ -83,9 +96,9 @@ class ConcurrentTable {
   };
 
   ConcurrentTable() {
-    if constexpr (with_versions) block_.store(make_block(slots_min, 0), std::memory_order_relaxed);
+    if constexpr (with_versions) block_.store(make_block(words_min, 0), std::memory_order_relaxed);
   }
-  ~ConcurrentTable() { ::operator delete(block_.load(std::memory_order_relaxed)); }
+  ~ConcurrentTable() { free_block(block_.load(std::memory_order_relaxed)); }
   ConcurrentTable(const ConcurrentTable&) = delete;
   ConcurrentTable& operator=(const ConcurrentTable&) = delete;
 
@@ -95,7 +108,7 @@ class ConcurrentTable {
   // Writer. `node` (of full hash `hash`) is visible to every search that begins after this returns.
   void insert(Fill& fill, Node* node, uint64_t hash, Epochs& epochs, unsigned participant) {
     Block* block = block_.load(std::memory_order_relaxed);
-    if (block == nullptr || (fill.used + 1) * 4 > (block->mask_ + 1) * 3)
+    if (block == nullptr || (fill.used + 1) * 4 > block->slots_count() * 3)
       block = resize(fill, epochs, participant);
     const uint64_t address = reinterpret_cast<uint64_t>(node);
     NUNCIO_DEBUG_ASSERT(address >> Block::tag_shift == 0 && node->hash == static_cast<uint32_t>(hash));
@@ -107,25 +120,27 @@ class ConcurrentTable {
   // Writer. No search that begins after this finds `node`; the caller retires it.
   void erase(Fill& fill, Node* node, Epochs& epochs, unsigned participant) {
     Block* block = block_.load(std::memory_order_relaxed);
-    std::atomic<uint64_t>* slots = block->slots();
-    uint32_t i = node->hash & block->mask_;
-    while (Block::node_of(slots[i].load(std::memory_order_relaxed)) != node) i = (i + 1) & block->mask_;
-    slots[i].store(Block::erased_slot, std::memory_order_release);
+    std::atomic<uint64_t>* words = block->words();
+    uint32_t i = block->home(node->hash);
+    while (Block::node_of(words[i].load(std::memory_order_relaxed)) != node) i = block->next(i);
+    words[i].store(Block::erased_slot, std::memory_order_release);
     fill.live -= 1;
-    if (slots[(i + 1) & block->mask_].load(std::memory_order_relaxed) == Block::free_slot) {
-      while (slots[i].load(std::memory_order_relaxed) == Block::erased_slot) {
-        slots[i].store(Block::free_slot, std::memory_order_release);
+    if (words[block->next(i)].load(std::memory_order_relaxed) == Block::free_slot) {
+      while (words[i].load(std::memory_order_relaxed) == Block::erased_slot) {
+        words[i].store(Block::free_slot, std::memory_order_release);
         fill.used -= 1;
-        i = (i - 1) & block->mask_;
+        i = block->previous(i);
       }
     }
-    if (block->mask_ + 1 > slots_min && fill.live * 8 < block->mask_ + 1) resize(fill, epochs, participant);
+    if (block->mask_ + 1 > words_min && fill.live * 8 < block->slots_count()) {
+      resize(fill, epochs, participant);
+    }
   }
 
   // Writer: who looked at the slots around `hash` before this must look again.
   void move_version(uint32_t hash) requires with_versions {
     Block* block = block_.load(std::memory_order_relaxed);
-    std::atomic<uint64_t>& version = block->versions()[hash & block->version_mask_];
+    std::atomic<uint64_t>& version = block->words()[block->version_at(hash)];
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
@@ -134,7 +149,7 @@ class ConcurrentTable {
     fill = {};
     Block* old = block_.load(std::memory_order_relaxed);
     block_.store(nullptr, std::memory_order_release);
-    if (old != nullptr) epochs.retire(participant, old, [](void* memory) { ::operator delete(memory); });
+    if (old != nullptr) epochs.retire(participant, old, free_block);
   }
 
   // Nobody else uses the table.
@@ -143,67 +158,66 @@ class ConcurrentTable {
     Block* block = block_.load(std::memory_order_relaxed);
     if (block == nullptr) return;
     for (uint32_t i = 0; i <= block->mask_; ++i) {
-      const uint64_t slot = block->slots()[i].load(std::memory_order_relaxed);
-      if (slot != Block::free_slot && slot != Block::erased_slot) function(Block::node_of(slot));
+      const uint64_t slot = block->words()[i].load(std::memory_order_relaxed);
+      if (Block::is_slot(i) && slot != Block::free_slot && slot != Block::erased_slot)
+        function(Block::node_of(slot));
     }
   }
 
  private:
-  static constexpr uint32_t slots_min = with_versions ? 8 : 4;
-  static constexpr uint32_t versions_min = 16;  // with 64 shards, 1,024 a table; then a fourth of the slots
+  static constexpr uint32_t words_min = with_versions ? 64 : 4;
 
-  static uint32_t versions_for(uint32_t slots) {
-    if (!with_versions) return 0;
-    return slots / 4 > versions_min ? slots / 4 : versions_min;
-  }
-
-  static Block* make_block(uint32_t slots, uint64_t first_version) {
-    const uint32_t versions = versions_for(slots);
-    void* memory = ::operator new(sizeof(Block) + (size_t{slots} + versions) * sizeof(std::atomic<uint64_t>));
-    Block* block = new (memory) Block;
-    block->mask_ = slots - 1;
-    block->version_mask_ = versions - 1;
-    for (uint32_t i = 0; i < slots; ++i) new (&block->slots()[i]) std::atomic<uint64_t>(Block::free_slot);
-    for (uint32_t i = 0; i < versions; ++i) new (&block->versions()[i]) std::atomic<uint64_t>(first_version);
+  static Block* make_block(uint32_t words_count, uint64_t first_version) {
+    const size_t size = sizeof(Block) + size_t{words_count} * sizeof(std::atomic<uint64_t>);
+    Block* block = new (::operator new (size, std::align_val_t{alignof(Block)})) Block;
+    block->mask_ = words_count - 1;
+    for (uint32_t i = 0; i < words_count; ++i) {
+      new (&block->words()[i]) std::atomic<uint64_t>(Block::is_slot(i) ? Block::free_slot : first_version);
+    }
     return block;
   }
+  static void free_block(void* block) { ::operator delete (block, std::align_val_t{alignof(Block)}); }
 
   // Returns what the slot held before.
   static uint64_t put(Block* block, uint64_t slot, uint32_t hash) {
-    uint32_t i = hash & block->mask_;
-    uint64_t held = block->slots()[i].load(std::memory_order_relaxed);
+    uint32_t i = block->home(hash);
+    uint64_t held = block->words()[i].load(std::memory_order_relaxed);
     while (held != Block::free_slot && held != Block::erased_slot) {
-      i = (i + 1) & block->mask_;
-      held = block->slots()[i].load(std::memory_order_relaxed);
+      i = block->next(i);
+      held = block->words()[i].load(std::memory_order_relaxed);
     }
-    block->slots()[i].store(slot, std::memory_order_release);
+    block->words()[i].store(slot, std::memory_order_release);
     return held;
   }
 
   // Into a new block with twice as many slots as there are nodes at least, without the erased slots.
   Block* resize(Fill& fill, Epochs& epochs, unsigned participant) {
-    uint32_t slots = slots_min;
-    while (slots < (fill.live + 1) * 2) slots *= 2;
+    uint32_t words_count = words_min;
+    while (Block::slots_of(words_count) < (fill.live + 1) * 2) words_count *= 2;
     Block* old = block_.load(std::memory_order_relaxed);
     uint64_t first_version = 0;
     if constexpr (with_versions) {
       // The next generation: no version of the old block is ever equal to one of the new.
-      first_version = ((old->versions()[0].load(std::memory_order_relaxed) >> 32) + 1) << 32;
+      first_version = ((old->words()[0].load(std::memory_order_relaxed) >> 32) + 1) << 32;
     }
-    Block* block = make_block(slots, first_version);
-    if (old != nullptr) {
-      for (uint32_t i = 0; i <= old->mask_; ++i) {
-        if (i + 8 <= old->mask_)
-          __builtin_prefetch(Block::node_of(old->slots()[i + 8].load(std::memory_order_relaxed)));
-        const uint64_t slot = old->slots()[i].load(std::memory_order_relaxed);
-        if (slot != Block::free_slot && slot != Block::erased_slot)
-          put(block, slot, Block::node_of(slot)->hash);
-      }
-    }
+    Block* block = make_block(words_count, first_version);
+    if (old != nullptr) move_nodes(old, block);
     fill.used = fill.live;
     block_.store(block, std::memory_order_release);
-    if (old != nullptr) epochs.retire(participant, old, [](void* memory) { ::operator delete(memory); });
+    if (old != nullptr) epochs.retire(participant, old, free_block);
     return block;
+  }
+
+  static void move_nodes(Block* from, Block* to) {
+    constexpr uint32_t ahead = 8;
+    for (uint32_t i = 0; i <= from->mask_; ++i) {
+      if (i + ahead <= from->mask_ && Block::is_slot(i + ahead)) {
+        __builtin_prefetch(Block::node_of(from->words()[i + ahead].load(std::memory_order_relaxed)));
+      }
+      const uint64_t slot = from->words()[i].load(std::memory_order_relaxed);
+      if (!Block::is_slot(i) || slot == Block::free_slot || slot == Block::erased_slot) continue;
+      put(to, slot, Block::node_of(slot)->hash);
+    }
   }
 
   std::atomic<Block*> block_{nullptr};

@@ -13,6 +13,9 @@
 //   nobody has: one allocation for node, place and subscription (104 B and the subject), its slot in the
 //   table.
 //
+// With 500,000 subjects (bench/interest_bench.cc, as in matcher.cc): 560 ns and 178 B to add one, 390 ns to
+// add and remove one, the sid table included.
+//
 // A change becomes visible in the order of I4: the private list is complete before the place is linked
 // (release), and the version moves last, so that whoever sees the new version finds the new state, and
 // whoever builds a cache entry from the new state under the old version only builds it again.

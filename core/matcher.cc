@@ -1,6 +1,16 @@
 // Matching with a cache. A cache entry remembers a subject, its match and the versions it was built under:
-// that of the subject's slots in the literal table and that of its lane of wildcards; it is good as long as
+// that of the subject's line in the literal table and that of its lane of wildcards; it is good as long as
 // both are the present ones. The cache is sets of four entries, replaced in turn, of bounded size.
+//
+// What a match waits for, and CPU ns of bench/interest_bench.cc (release, 25 B subjects, a VM shared by eight
+// builds where one access to memory outside the caches takes 140 to 200 ns):
+//
+// | match of a subject         | touches                                              | ns  |
+// |----------------------------|------------------------------------------------------|-----|
+// | known, unchanged           | set of hashes, entry (2 lines), 1 + 2 versions       | 9   |
+// | unknown, one of 500,000    | + its line in the table, its node (3 lines at once)  | 285 |
+// | the same and own delivery  | + list and subscription, which lie in the node       | 450 |
+// | known, a wildcard changed  | + trie; 1 literal, 2 wildcards, 1 group, the change  | 300 |
 #include <algorithm>
 #include <array>
 #include <cstring>
