@@ -35,7 +35,7 @@ TEST_P(Operations, OP_1_StartLogInItsOrder) {
   const std::string log = server().log();
   size_t last = 0;
   for (const char* text :
-       {"Starting n", "  Version:  ", "  Git:  ", "  Name:     anton", "  ID:       N",
+       {"Starting n", "  Version:  ", "  Git:  ", "  Name:     ", "  ID:       N",
         "Using configuration file: ", "Listening for client connections on 127.0.0.1:", "Server is ready"}) {
     const size_t found = log.find(text);
     ASSERT_NE(found, std::string::npos) << text << " is not in\n" << log;
@@ -72,7 +72,7 @@ TEST_P(Operations, OP_2_SignalsAreLogged) {
   start_flags({"-D"});
   server().signal(SIGTERM);
   server().wait_exit();
-  EXPECT_THAT(server().log(), testing::ContainsRegex("\"terminated\" signal|SIGTERM"));
+  EXPECT_THAT(server().log(), testing::ContainsRegex("[Tt]erminated\"? signal|SIGTERM"));
 }
 
 TEST_P(Operations, OP_4_APortInUseIsNamed) {

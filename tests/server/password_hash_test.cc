@@ -300,7 +300,7 @@ TEST_P(PasswordHash, AT_19_OperationsBehindAnAsynchronousCheck) {
 TEST_P(PasswordHash, AU_30_TheToolsOutputLogsIn) {
   NUNCIO_OURS_ONLY();
   const Finished made =
-      run(TEST_PASSWD_BINARY, {"--cost", "4"}, {.standard_input = "a long enough password 123\n"});
+      run(TEST_PASSWD_BINARY, {"-p", "-c", "4"}, {.standard_input = "a long enough password 123\n"});
   ASSERT_EQ(made.exit_status, 0) << made.err;
   std::string stored = made.out;
   ASSERT_THAT(stored, testing::StartsWith("$2"));

@@ -37,6 +37,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 [[noreturn]] void become(const char* binary, char* const* arguments, char* const* environment, int in,
                          int out, int err, rlim_t descriptors_max, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(SIGPIPE, SIG_DFL);
   if (::getppid() != parent) ::_exit(127);
   ::dup2(in, 0);
   ::dup2(out, 1);
@@ -60,6 +61,7 @@ Process::Process(const std::string& binary, const std::vector<std::string>& argu
   const std::vector<char*> argument_pointers = pointers(all_arguments);
   const std::vector<char*> environment_pointers = pointers(all_environment);
 
+  ::signal(SIGPIPE, SIG_IGN);  // a child need not read its input
   const Pipe in;
   const Pipe out;
   const Pipe err;
