@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <ostream>
 #include <stdexcept>
 
@@ -182,6 +183,10 @@ void ServerTest::SetUp() {
 }
 
 void ServerTest::TearDown() {
+  if (server_ && HasFailure()) {
+    const std::string log = server_->log();
+    std::cout << "The server's log ends:\n" << log.substr(log.size() - std::min<size_t>(log.size(), 2000)) << '\n';
+  }
   if (server_) server_->stop();
 }
 
