@@ -23,8 +23,8 @@ struct UserOptions {
   std::string position;           // "file:line:col", for messages
 };
 
-// Who may log in. At most one of {user, token, users} is set, apart from the mixtures of flags and file that AU-12
-// allows; there the token (or the users) decide and `user` is kept for the warning only.
+// Who may log in. At most one of {user, token, users} is set: the mixtures of flags and file that AU-12 allows have been
+// settled, with a warning, when the options were loaded.
 struct AuthorizationOptions {
   bool has_user = false;          // a single user is configured (its password may be empty)
   std::string user;

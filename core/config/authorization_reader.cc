@@ -203,6 +203,7 @@ void read_authorization(FileOptions& file, FieldReader& reader, const Entry& ent
   file.positions["authorization"] = entry.value.position;
   Block block{file};
   read_fields<Block>(*map, block_fields, block_unsupported, reader, block);
+  if (block.user != nullptr) file.positions["user"] = block.user->value.position;
   if (block.password != nullptr) file.positions["password"] = block.password->value.position;
   check_exclusions(block, reader);
   read_single_user(block, reader);

@@ -12,20 +12,22 @@
 namespace nuncio::config {
 namespace {
 
-// Edits that turn one word into another; stops counting beyond what counts as near.
+// Insertions, deletions, replacements and swaps of neighbours that turn one word into another.
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      const size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+      const bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (is_swap) row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    before.swap(last);
+    last.swap(row);
   }
-  return row[b.size()];
+  return last[b.size()];
 }
 
 // The known key that `key` is a likely misspelling of, or nothing.
@@ -174,8 +176,9 @@ std::vector<NamedEntry> select_fields(const Value& map, std::span<const FieldNam
   std::map<std::string_view, size_t> chosen;  // canonical name → index in found
   for (const Entry& entry : map.entries) {
     const std::string key = to_lower(entry.key);
-    if (const auto field = std::ranges::find(names, key, &FieldName::name); field != names.end()) {
-      const NamedEntry named{static_cast<size_t>(field - names.begin()), &entry};
+    const auto field = std::ranges::find(names, key, &FieldName::name);
+    if (field != names.end()) {
+      const NamedEntry named{static_cast<size_t>(field - names.begin()), &entry, {}};
       const auto [at, is_first] = chosen.try_emplace(field->canonical, found.size());
       if (is_first) {
         found.push_back(named);
@@ -185,14 +188,16 @@ std::vector<NamedEntry> select_fields(const Value& map, std::span<const FieldNam
                                 fmt::format("{} replaces the value given at {}", shown_key(entry),
                                             found[at->second].entry->position.text()));
       found[at->second] = named;
-    } else if (const auto other = std::ranges::find(unsupported, key, &Unsupported::name);
-               other != unsupported.end()) {
-      reader.findings().error(entry.position, fmt::format("\"{}\" {}", other->name, other->reason));
+      continue;
+    }
+    const auto other = std::ranges::find(unsupported, key, &Unsupported::name);
+    if (other != unsupported.end()) {
+      found.push_back({0, &entry, fmt::format("\"{}\" {}", other->name, other->reason)});
     } else if (!entry.is_used_as_variable) {
       const std::string_view near =
           entry.is_key_hidden ? std::string_view() : nearest(key, names, unsupported);
       const std::string hint = near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near);
-      reader.findings().error(entry.position, fmt::format("unknown field {}{}", shown_key(entry), hint));
+      found.push_back({0, &entry, fmt::format("unknown field {}{}", shown_key(entry), hint)});
     }
   }
   return found;

@@ -85,17 +85,18 @@ struct Unsupported {
   std::string_view reason = "is not supported by this version of nuncio";
 };
 
-// One entry per option of a map: looks the keys up, reports unknown and unsupported ones, and of several
-// entries for one option keeps the last, with a warning (CF-7). `names` are lower case; result: (index in
-// names' order, entry).
-struct NamedEntry {
-  size_t field;
-  const Entry* entry;
-};
 struct FieldName {
   std::string_view name;
   std::string_view canonical;
 };
+// An entry of a map with the index of its name, or with what is wrong with its key.
+struct NamedEntry {
+  size_t field;
+  const Entry* entry;
+  std::string problem;
+};
+// The entries of a map in the order of the file. Of several for one option only the last is kept, with a
+// warning (CF-7); entries that are only variables are left out (CF-29).
 std::vector<NamedEntry> select_fields(const Value& map, std::span<const FieldName>,
                                       std::span<const Unsupported>, FieldReader&);
 
@@ -106,7 +107,11 @@ void read_fields(const Value& map, std::span<const Field<Target>> fields,
   std::vector<FieldName> names;
   for (const auto& field : fields) names.push_back({field.name, field.canonical});
   for (const NamedEntry& found : select_fields(map, names, unsupported, reader)) {
-    fields[found.field].read(target, reader, *found.entry);
+    if (found.problem.empty()) {
+      fields[found.field].read(target, reader, *found.entry);
+    } else {
+      reader.findings().error(found.entry->position, found.problem);
+    }
   }
 }
 

@@ -102,11 +102,11 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
                                         authorization.token_position));
   } else if (line.password && !authorization.has_user) {
     findings.error(flags, "--pass is given without a user, which would let everybody in");
-  } else if (file.positions.contains("password") && !authorization.has_user && !authorization.has_token &&
-             !has_users) {
+  } else if (file.positions.contains("password") && !file.positions.contains("user") &&
+             !authorization.has_user && !authorization.has_token && !has_users) {
     findings.error(file.position("password"),
                    "a password is given without a user, which would let everybody in");
-  } else if (authorization.has_user && file.is_password_missing) {
+  } else if (authorization.has_user && !authorization.has_token && file.is_password_missing) {
     const Position at = line.user ? flags : file.position("user");
     findings.warning(at, fmt::format("user {} has no password and logs in with an empty one",
                                      log::quoted(authorization.user)));

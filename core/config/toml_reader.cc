@@ -7,7 +7,9 @@
 // exceptions too.
 namespace {
 struct TomlAssertion {};
-[[noreturn]] void toml_assertion_failed() { throw TomlAssertion(); }
+[[noreturn]] void toml_assertion_failed() {
+  throw TomlAssertion();
+}
 }  // namespace
 #undef NDEBUG
 #define TOML_ASSERT(condition) ((condition) ? void() : toml_assertion_failed())
