@@ -84,10 +84,21 @@ TEST_F(ConfigToml, DepthIsBoundedBeforeToml) {
   EXPECT_THAT(load_toml("a = " + std::string(100000, '[')).errors.size(), 1u);
   EXPECT_FALSE(is_toml_depth_bounded("x = \"\"\"\n\"\"\"" + std::string(65, '.')));
   EXPECT_FALSE(is_toml_depth_bounded("x = '''\n'''" + std::string(65, '.')));
+  EXPECT_FALSE(is_toml_depth_bounded("x = \"\"\"\n\"\"\"\"" + std::string(65, '.')));
   EXPECT_FALSE(is_toml_depth_bounded("x = 'a'" + std::string(65, '.')));
   EXPECT_TRUE(is_toml_depth_bounded("x = [\"" + std::string(1000, '.') + "\", '" + std::string(1000, '.') +
                                     "'] #" + std::string(100, '.')));
   EXPECT_TRUE(is_toml_depth_bounded("x = \"\\\"" + std::string(1000, '.') + "\""));
+}
+
+// toml++ 3.3 asserts on these or reaches what it calls unreachable.
+TEST_F(ConfigToml, MistakesThatTomlDoesNotExpectAreErrorsToo) {
+  for (const char* text : {"port = ,", "port = ]", "d = 10:", "[a.", "a.= 1", "\xc3\xa9 = 1",
+                           "port = \xc3\xa9", "port \xc3\xa9 = 1", "server_name = \"\"\"a\\\xc3\xa9\"\"\""}) {
+    EXPECT_THAT(load_toml("debug = true\n" + std::string(text)).errors, ElementsAre(HasSubstr("t.toml:2")))
+        << text;
+  }
+  EXPECT_EQ(load_toml("server_name = \"\"\"a\\\n  \xc3\xa9\"\"\"").options.server_name, "a\xc3\xa9");
 }
 
 TEST_F(ConfigToml, SecretsStayOutOfSyntaxErrors) {
