@@ -21,7 +21,7 @@ std::shared_ptr<const AuthTable> TableBuilder::build() {
   } else if (!options_.users.empty()) {
     for (const UserOptions& user : options_.users) add_user(user);
   } else if (options_.has_user) {
-    add_user({options_.user, options_.password, ""});
+    add_user({options_.user, options_.password, options_.user_position});
   }
   choose_anonymous();
   if (has_plain_) warn("Plaintext passwords detected, use nkeys or bcrypt");
@@ -43,7 +43,8 @@ void TableBuilder::find_contradictions() {
 }
 
 void TableBuilder::add_token() {
-  auto secret = stored(options_.token, "token");
+  const std::string& position = options_.token_position;
+  auto secret = stored(options_.token, position.empty() ? "token" : position + ": token");
   if (!secret) return;
   User user;
   user.secret = std::move(secret);

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/info.h"
+
 namespace nuncio {
 namespace {
 
@@ -332,7 +334,7 @@ void scrub_secrets(int argc, char** argv) {
 }
 
 std::string version_line() {
-  return fmt::format("nuncio-server: v{} (follows nats-server 2.9.10)", NUNCIO_VERSION);
+  return fmt::format("nuncio-server: v{} (follows nats-server {})", NUNCIO_VERSION, followed_version);
 }
 
 std::string usage(std::string_view program) {

@@ -170,7 +170,7 @@ int run(const CommandLine& command_line) {
     case CommandLine::Action::refuse:
       break;
   }
-  std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), command_line.error.c_str());
+  std::fprintf(stderr, "%s\n", command_line.error.c_str());
   if (command_line.is_usage_shown) std::fputs(usage(command_line.program).c_str(), stderr);
   return command_line.exit_code;
 }

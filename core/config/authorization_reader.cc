@@ -26,7 +26,6 @@ struct Block {
 struct UserEntry {
   UserOptions user;
   const Entry* name = nullptr;
-  bool has_password = false;
   bool is_bad = false;
 };
 
@@ -50,7 +49,6 @@ void user_name(UserEntry& user, Reader& reader, const Entry& entry) {
 }
 
 void user_password(UserEntry& user, Reader& reader, const Entry& entry) {
-  user.has_password = true;
   auto found = reader.secret(entry);
   user.is_bad |= !found;
   if (found) user.user.password = std::move(*found);
@@ -117,7 +115,7 @@ void read_single_user(const Block& block, Reader& reader) {
   AuthorizationOptions& options = block.file.options.authorization;
   if (block.user != nullptr) {
     if (auto name = reader.text(*block.user)) {
-      options.has_user = true;
+      options.has_user = !name->empty();
       options.user = std::move(*name);
       options.user_position = block.user->value.position.text();
       if (options.user.empty())
@@ -126,8 +124,6 @@ void read_single_user(const Block& block, Reader& reader) {
   }
   if (block.password != nullptr) {
     if (auto password = reader.secret(*block.password)) options.password = std::move(*password);
-  } else if (block.user != nullptr) {
-    block.file.is_password_missing = true;
   }
 }
 
@@ -161,11 +157,6 @@ std::optional<UserOptions> read_user(const Value& item, size_t number, Reader& r
     return std::nullopt;
   }
   entry.user.position = entry.name->value.position.text();
-  if (!entry.has_password) {
-    reader.findings().warning(
-        entry.name->value.position,
-        fmt::format("user {} has no password and logs in with an empty one", log::quoted(entry.user.name)));
-  }
   return std::move(entry.user);
 }
 

@@ -67,14 +67,12 @@ void apply_user_flags(const CommandLine& line, FileOptions& file, Findings& find
   AuthorizationOptions& authorization = file.options.authorization;
   if (line.user) {
     if (line.user->empty()) findings.error(flags, "--user is empty, which would let everybody in");
-    authorization.has_user = true;
+    authorization.has_user = !line.user->empty();
     authorization.user = *line.user;
     authorization.user_position = flags.text();
-    file.is_password_missing = !file.positions.contains("password");
   }
   if (line.password) {
     authorization.password = *line.password;
-    file.is_password_missing = false;
   }
   if (line.token) {
     if (line.token->empty()) findings.error(flags, "--auth is empty, which would let everybody in");
@@ -85,8 +83,8 @@ void apply_user_flags(const CommandLine& line, FileOptions& file, Findings& find
 }
 
 // Settles mixtures of flags and file so that at most one way to log in is left (AU-12), and refuses what
-// nats-server would run without any authentication (AU-13). Mixtures within the file have been refused
-// before.
+// nats-server would run without any authentication (AU-13). What is refused is taken
+// out as well, so that whoever judges the rest does not complain about it again.
 void settle_authorization(const CommandLine& line, FileOptions& file, Findings& findings) {
   AuthorizationOptions& authorization = file.options.authorization;
   const bool has_users = !authorization.users.empty() || file.has_bad_users;
@@ -100,18 +98,15 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
              (has_user_flags || line.token)) {
     findings.warning(flags, fmt::format("the token (from {}) decides, user and password are ignored",
                                         authorization.token_position));
-  } else if (line.password && !authorization.has_user) {
+  } else if (line.password && !line.user && !authorization.has_user) {
     findings.error(flags, "--pass is given without a user, which would let everybody in");
   } else if (file.positions.contains("password") && !file.positions.contains("user") &&
              !authorization.has_user && !authorization.has_token && !has_users) {
     findings.error(file.position("password"),
                    "a password is given without a user, which would let everybody in");
-  } else if (authorization.has_user && !authorization.has_token && file.is_password_missing) {
-    const Position at = line.user ? flags : file.position("user");
-    findings.warning(at, fmt::format("user {} has no password and logs in with an empty one",
-                                     log::quoted(authorization.user)));
   }
-  if (has_users || authorization.has_token) {
+  if (has_users) authorization.has_token = false;
+  if (!authorization.has_user || has_users || authorization.has_token) {
     authorization.has_user = false;
     authorization.user.clear();
     authorization.password.clear();
@@ -121,14 +116,18 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
   }
 }
 
-void check_no_auth_user(const FileOptions& file, Findings& findings) {
-  const AuthorizationOptions& authorization = file.options.authorization;
-  const std::string& name = authorization.no_auth_user;
-  if (name.empty() || file.has_bad_users) return;
+void check_no_auth_user(FileOptions& file, Findings& findings) {
+  AuthorizationOptions& authorization = file.options.authorization;
+  const std::string name = authorization.no_auth_user;
+  const bool is_known =
+      std::ranges::find(authorization.users, name, &UserOptions::name) != authorization.users.end();
+  if (name.empty() || is_known) return;
+  authorization.no_auth_user.clear();
   const Position at = file.position("no_auth_user");
+  if (file.has_bad_users) return;  // it may be one of those
   if (authorization.users.empty()) {
     findings.error(at, fmt::format("no_auth_user: {} present, but users are not defined", log::quoted(name)));
-  } else if (std::ranges::find(authorization.users, name, &UserOptions::name) == authorization.users.end()) {
+  } else {
     findings.error(
         at, fmt::format("no_auth_user: {} not present as user in authorization block", log::quoted(name)));
   }

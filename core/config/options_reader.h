@@ -17,7 +17,6 @@ namespace nuncio::config {
 struct FileOptions {
   Options options;
   std::map<std::string, Position, std::less<>> positions;  // by canonical name
-  bool is_password_missing = false;                        // a single user stands alone
   bool has_bad_users = false;                              // some entries were refused
   Position position(std::string_view name) const;          // of the command line when the file has none
 };

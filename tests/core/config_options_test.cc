@@ -223,13 +223,13 @@ TEST_F(ConfigOptions, CF_43_CF_44_UserEntries) {
   EXPECT_THAT(errors("[{user: \"\"}]"), ElementsAre(HasSubstr("User entry requires a user")));
 }
 
-TEST_F(ConfigOptions, CF_45_AU_15_AUserWithoutPasswordIsAllowedWithAWarning) {
+TEST_F(ConfigOptions, CF_45_AU_15_AUserWithoutPasswordIsAllowedAndHasTheEmptyOne) {
   const auto many = load("authorization { users: [{user: a}] }");
   EXPECT_THAT(many.errors, IsEmpty());
-  EXPECT_THAT(many.warnings, ElementsAre(HasSubstr("user \"a\" has no password")));
-  EXPECT_THAT(load("authorization { user: a }").warnings,
-              ElementsAre(HasSubstr("user \"a\" has no password")));
-  EXPECT_THAT(load("", {"--user", "a"}).warnings, ElementsAre(HasSubstr("user \"a\" has no password")));
+  EXPECT_TRUE(many.options.authorization.users.at(0).password.empty());
+  const auto single = load("authorization { user: a }");
+  EXPECT_THAT(single.errors, IsEmpty());
+  EXPECT_TRUE(single.options.authorization.has_user && single.options.authorization.password.empty());
 }
 
 TEST_F(ConfigOptions, CF_17_NumbersArePasswordsOnlyInQuotes) {
@@ -314,19 +314,6 @@ TEST_F(ConfigOptions, AU_16_NoAuthUserMustNameAUser) {
                            "authorization { token: \"b\" }\nno_auth_user: a"}) {
     EXPECT_THAT(load(text).errors, ElementsAre(HasSubstr("users are not defined"))) << text;
   }
-}
-
-TEST_F(ConfigOptions, AU_24_PlainSecretsAreWarnedOfOnce) {
-  const auto plain =
-      ::testing::Contains(HasSubstr("Plaintext passwords detected, use nkeys or bcrypt")).Times(1);
-  EXPECT_THAT(load("authorization { users: [{user: a, pass: \"b\"}, {user: c, pass: \"d\"}] }").warnings,
-              plain);
-  EXPECT_THAT(load("authorization { token: \"b\" }").warnings, plain);
-  EXPECT_THAT(load("", {"--user", "a", "--pass", "b"}).warnings, plain);
-  EXPECT_THAT(
-      load("authorization { user: a, pass: $2a$11$1oJy/wZYNTxr9jNwMNwS3eUGhBpHT3On8CL9o7ey89mpgo88VG6ba }")
-          .warnings,
-      IsEmpty());
 }
 
 TEST_F(ConfigOptions, AU_10_CF_70_FlagsReplaceUserAndPasswordOfTheFile) {
