@@ -24,6 +24,8 @@ constexpr size_t queue_lines = 8192;
 std::atomic<bool> debug_enabled{false};
 std::atomic<bool> trace_enabled{false};
 std::shared_ptr<spdlog::details::thread_pool> pool;  // its one thread is the writer
+// The same, for the writer itself: `pool` is null already while its destructor waits for the writer's end.
+spdlog::details::thread_pool* pool_of_writer = nullptr;
 bool with_colour = false;
 
 // Standard error or a file that can be reopened. Runs on the writer thread only; before each line it tells
@@ -51,7 +53,7 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void report_lost(const spdlog::details::log_msg& like) {
-    const size_t lost = pool->overrun_counter();
+    const size_t lost = pool_of_writer->overrun_counter();
     if (lost == lost_reported_) return;
     const std::string text =
         fmt::format("[WRN] {} log lines were lost: the log target is too slow", lost - lost_reported_);
@@ -108,6 +110,7 @@ std::string start(const Settings& settings) {
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       pattern, settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local));
   pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  pool_of_writer = pool.get();
   logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), pool,
                                                   spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(spdlog::level::trace);

@@ -1,6 +1,11 @@
 #include "core/log.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
 
 namespace nuncio::log {
 
@@ -26,6 +31,23 @@ TEST(Quoted, AT_37_PrintableUnicodeStaysAndFormatCharactersAreEscaped) {
 TEST(Quoted, AU_44_LongTextIsCut) {
   EXPECT_EQ(quoted(std::string(300, 'x'), 4), "\"xxxx…\"");
   EXPECT_EQ(quoted("xxxx", 4), "\"xxxx\"");
+}
+
+// The last line may be in the writer's hands when the log is stopped.
+TEST(Log, OP_5_EveryLineIsWrittenBeforeStopReturns) {
+  Settings settings;
+  settings.file = testing::TempDir() + "nuncio_log_test." + std::to_string(getpid());
+  constexpr int times = 2000;
+  for (int i = 0; i < times; ++i) {
+    ASSERT_EQ(start(settings), "");
+    info("line {}", i);
+    ASSERT_TRUE(stop());
+  }
+  std::ifstream file(settings.file);
+  int lines = 0;
+  for (std::string line; std::getline(file, line);) ++lines;
+  std::remove(settings.file.c_str());
+  EXPECT_EQ(lines, times);
 }
 
 }  // namespace nuncio::log
