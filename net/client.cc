@@ -54,12 +54,21 @@ void Client::open() {
     login_by_ns_ = worker_.now_ns() + server.options.authorization.timeout.count();
     connection_.schedule(login_by_ns_);
   }
-  // Up to a fifth of jitter, so that clients of one storm are not all pinged at once.
-  const int64_t interval_ns = server.options.ping_interval.count();
-  int64_t first_ns = server.options.short_first_ping ? std::min(first_ping_ns, interval_ns) : interval_ns;
+  ping_after(server.options.ping_interval.count());
+}
+
+// Soon after CONNECT and no sooner (CP-23): a client that waits for the answer to its login takes nothing
+// else.
+void Client::schedule_first_ping() {
+  const Options& options = worker_.server().options;
+  if (options.short_first_ping) ping_after(std::min(first_ping_ns, options.ping_interval.count()));
+}
+
+// Up to a fifth of jitter, so that clients of one storm are not all pinged at once.
+void Client::ping_after(int64_t delay_ns) {
   thread_local std::minstd_rand random(static_cast<unsigned>(connection_.id));
-  first_ns += static_cast<int64_t>(random() % 1000) * (first_ns / 5000);
-  next_ping_ns_ = worker_.now_ns() + first_ns;
+  delay_ns += static_cast<int64_t>(random() % 1000) * (delay_ns / 5000);
+  next_ping_ns_ = worker_.now_ns() + delay_ns;
   connection_.schedule(next_ping_ns_);
 }
 
@@ -264,6 +273,7 @@ int64_t Client::on_timer(int64_t now_ns) {
 bool Client::ping_or_close(int64_t now_ns) {
   const int64_t interval_ns = worker_.server().options.ping_interval.count();
   next_ping_ns_ = now_ns + interval_ns;
+  if (is_verifying_) return true;  // it waits for us, and what it says is not read
   const bool is_alive = is_rtt_known_ && now_ns - heard_ns_ < std::min(interval_ns, rtt_valid_ns);
   if (is_alive) {
     log::debug("{} - Delaying PING due to remote client data or ping", label());

@@ -51,6 +51,8 @@ class Client final : public Session {
     if (connect_.verbose) say("+OK\r\n");
   }
   void say_error(std::string_view text);
+  void schedule_first_ping();
+  void ping_after(int64_t delay_ns);
   bool ping_or_close(int64_t now_ns);
   std::string label() const;
 

@@ -97,6 +97,7 @@ void Client::admit(std::shared_ptr<const auth::User> user) {
 
 void Client::accept_connect(std::shared_ptr<const auth::User> user) {
   admit(std::move(user));
+  if (!has_connected_) schedule_first_ping();
   has_connected_ = true;
   say_ok();
 }

@@ -51,6 +51,13 @@ TEST_P(ClientPing, CP_23_FirstPingSoonAfterConnect) {
   one.expect("PING\r\n");  // the interval is two minutes: only the short first one comes within the deadline
 }
 
+// Clients that wait for the answer to their login take a PING for a broken one.
+TEST_P(ClientPing, CP_23_NoPingBeforeConnect) {
+  start_config("authorization { user: a, password: b, timeout: 3 }\n");
+  Client one = client();
+  one.expect_error_and_close("Authentication Timeout");
+}
+
 TEST_P(ClientPing, CP_23_PingComesAtTheInterval) {
   start_config("ping_interval: \"100ms\"\n");
   Client one = connected();
@@ -94,6 +101,18 @@ TEST_P(ClientPing, CP_24_ClientsWithoutConnectArePingedToo) {
   Client one = client();
   one.expect("PING\r\n");
   one.expect_error_and_close("Stale Connection");
+}
+
+// While a password is hashed the client waits for us.
+TEST_P(ClientPing, CP_24_LoginUnderWayIsNotStale) {
+  NUNCIO_OURS_ONLY();
+  start_config(
+      "ping_interval: \"20ms\"\nping_max: 1\n"
+      "authorization { user: a, password: \"$2b$12$abcdefghijklmnopqrstuuIkD3QUGeSzQARHziTZIsG4D8yrNpG.S\", "
+      "timeout: 60 }\n");
+  Client one = client();
+  one.send("CONNECT {\"user\":\"a\",\"pass\":\"s3cret\",\"verbose\":true}\r\n");
+  one.expect("+OK\r\n");
 }
 
 }  // namespace
