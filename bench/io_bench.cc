@@ -24,7 +24,7 @@ enum BackEnd : int64_t { epoll, io_uring };
 
 std::unique_ptr<Io> make(benchmark::State& state, const IoSettings& settings = {}) {
   std::string why_not;
-  auto io = state.range(0) == epoll ? make_epoll(settings) : make_io_uring(settings, why_not);
+  auto io = state.range(0) == epoll ? make_epoll(settings, why_not) : make_io_uring(settings, why_not);
   if (io == nullptr) {
     state.SkipWithError(why_not.c_str());
   } else {

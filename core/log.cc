@@ -19,20 +19,21 @@
 namespace nuncio::log {
 namespace {
 
+using Queue = spdlog::details::thread_pool;  // a bounded queue and the one thread that writes from it
+
 constexpr size_t queue_lines = 8192;
 
 std::atomic<bool> debug_enabled{false};
 std::atomic<bool> trace_enabled{false};
-std::shared_ptr<spdlog::details::thread_pool> pool;  // its one thread is the writer
-// The same, for the writer itself: `pool` is null already while its destructor waits for the writer's end.
-spdlog::details::thread_pool* pool_of_writer = nullptr;
 bool with_colour = false;
 
 // Standard error or a file that can be reopened. Runs on the writer thread only; before each line it tells
 // how many lines the bounded queue had to drop.
 class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  TargetSink(std::FILE* file, std::string path) : file_(file), path_(std::move(path)) {}
+  // `queue` is the one whose thread writes here: it outlives every call, but not this object's owner.
+  TargetSink(std::FILE* file, std::string path, Queue* queue)
+      : file_(file), path_(std::move(path)), queue_(queue) {}
   ~TargetSink() override { close(); }
 
   void reopen() {
@@ -53,7 +54,7 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void report_lost(const spdlog::details::log_msg& like) {
-    const size_t lost = pool_of_writer->overrun_counter();
+    const size_t lost = queue_->overrun_counter();
     if (lost == lost_reported_) return;
     const std::string text =
         fmt::format("[WRN] {} log lines were lost: the log target is too slow", lost - lost_reported_);
@@ -74,9 +75,11 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
 
   std::FILE* file_;
   std::string path_;
+  Queue* queue_;
   size_t lost_reported_ = 0;
 };
 
+std::shared_ptr<Queue> queue;
 std::shared_ptr<spdlog::logger> logger;
 std::shared_ptr<TargetSink> target;
 
@@ -93,6 +96,7 @@ std::string_view tag(Level level) {
 std::string start(const Settings& settings) {
   debug_enabled = settings.debug;
   trace_enabled = settings.trace;
+  queue = std::make_shared<Queue>(queue_lines, 1);
   spdlog::sink_ptr sink;
   if (settings.syslog) {
     sink = std::make_shared<spdlog::sinks::syslog_sink_mt>("nuncio", 0, LOG_DAEMON, true);
@@ -101,7 +105,7 @@ std::string start(const Settings& settings) {
     if (file == nullptr)
       return fmt::format("cannot open log file {}: {}", quoted(settings.file), std::strerror(errno));
     with_colour = settings.file.empty() && isatty(STDERR_FILENO) != 0;
-    target = std::make_shared<TargetSink>(file, settings.file);
+    target = std::make_shared<TargetSink>(file, settings.file, queue.get());
     sink = target;
   }
   const std::string pattern = settings.syslog ? "%v"
@@ -109,9 +113,7 @@ std::string start(const Settings& settings) {
                                               : "[%P] %v";
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       pattern, settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local));
-  pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
-  pool_of_writer = pool.get();
-  logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), pool,
+  logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), queue,
                                                   spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(spdlog::level::trace);
   return {};
@@ -120,12 +122,12 @@ std::string start(const Settings& settings) {
 bool stop() {
   if (!logger) return true;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (pool->queue_size() > 0) {
+  while (queue->queue_size() > 0) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   logger.reset();
-  pool.reset();  // writes the rest and joins
+  queue.reset();  // writes the rest and joins
   target.reset();
   return true;
 }

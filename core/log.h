@@ -61,7 +61,7 @@ void fatal(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 // `text` in double quotes with control characters, quotes, backslashes and invalid UTF-8 escaped as Go's %q
-// does, cut to `bytes_max` source bytes (an ellipsis marks the cut). Also the form subjects take inside -ERR
+// does, cut to `bytes_max` source bytes (three dots mark the cut). Also the form subjects take inside -ERR
 // texts (CP-66).
 std::string quoted(std::string_view text, size_t bytes_max = 256);
 

@@ -45,8 +45,11 @@ void protect_memory() {
 #endif
 }
 
-// Without it one free() can take 100 ms when very many small pieces were freed before: glibc then merges them all.
-void tame_malloc() { mallopt(M_MXFAST, 0); }
+// Without it one free() can take 100 ms when very many small pieces were freed before: glibc then merges them
+// all.
+void tame_malloc() {
+  mallopt(M_MXFAST, 0);
+}
 
 sigset_t block_signals() {
   signal(SIGPIPE, SIG_IGN);
@@ -90,7 +93,7 @@ void log_start(const net::Server& server, const std::vector<std::string>& warnin
   log::info("  Version:  {} (follows nats-server {})", NUNCIO_VERSION, followed_version);
   log::info("  Git:      [{}]", NUNCIO_GIT);
   log::info("  Name:     {}",
-            log::quoted(server.options.server_name.empty() ? server.server_id : server.options.server_name));
+            server.options.server_name.empty() ? server.server_id : server.options.server_name);
   log::info("  ID:       {}", server.server_id);
   if (!server.options.config_file.empty())
     log::info("Using configuration file: {}", server.options.config_file);

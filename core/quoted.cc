@@ -84,7 +84,7 @@ std::string quoted(std::string_view text, size_t bytes_max) {
     }
     text.remove_prefix(rune.size);
   }
-  out += is_cut ? "…\"" : "\"";
+  out += is_cut ? "...\"" : "\"";
   return out;
 }
 

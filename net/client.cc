@@ -1,11 +1,11 @@
 #include "net/client.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <random>
 
+#include "core/duration.h"
 #include "core/log.h"
 #include "core/subject.h"
 #include "net/server.h"
@@ -297,8 +297,8 @@ void Client::on_closing(Reason reason) {
     log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(), options.pending_max);
   } else if (reason == Reason::slow_consumer_deadline) {
     log::info("{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
-              label(), std::chrono::duration<double>(options.write_deadline),
-              connection_.outbox.parts_count(), connection_.outbox.pending());
+              label(), format_duration(options.write_deadline), connection_.outbox.parts_count(),
+              connection_.outbox.pending());
   } else if (!wire_text(reason).empty() && !is_login_refusal(reason)) {
     log::error("{} - {}", label(), wire_text(reason));
   }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t never_ns = INT64_MAX;
 constexpr int64_t stall_ns = 5'000'000;       // CP-62: the reference stalls 2 to 5 ms
+constexpr uint64_t stall_bytes = 16 * 1024;   // between two stalls: nobody is stopped for good
 constexpr int64_t linger_ns = 1'000'000'000;  // how long a refused peer may take to read its -ERR
 
 // Ends after which nothing can or should be sent any more.
@@ -42,7 +43,6 @@ std::string Connection::label() const {
 
 void Connection::on_received(std::string_view bytes) {
   if (is_closing_) return;  // read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR
-  may_stall_ = true;
   if (paused_ != 0) [[unlikely]] {
     input_.append(bytes);
     if (input_.view().size() > worker.server().options.control_line_max) pause_receive();
@@ -86,9 +86,9 @@ void Connection::execute_kept() {
 void Connection::pause(Pause why) {
   if (is_closing_) return;
   if (why == stalled) {
-    if (!may_stall_)
-      return;  // once for each piece received, so that a subscriber that never reads cannot stop us
-    may_stall_ = false;
+    const uint64_t received = bytes_in + 16 * messages_in;
+    if (received - received_at_stall_ < stall_bytes) return;
+    received_at_stall_ = received;
     stalled_until_ns_ = worker.now_ns() + stall_ns;
     schedule(stalled_until_ns_);
   }

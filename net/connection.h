@@ -133,7 +133,7 @@ class Connection : public Receiver {
   int64_t timer_at_ns_ = 0;
   int64_t linger_until_ns_ = 0;
   int64_t stalled_until_ns_ = 0;
-  bool may_stall_ = true;  // not stalled yet since something was received
+  uint64_t received_at_stall_ = 0;
 };
 
 }  // namespace nuncio::net

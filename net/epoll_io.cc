@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <chrono>
 #include <ctime>
 #include <vector>
@@ -47,7 +48,7 @@ struct Connection {
 
 class EpollIo final : public Io {
  public:
-  explicit EpollIo(const IoSettings& settings);
+  EpollIo(const IoSettings& settings, int epoll, int wake);  // takes both descriptors over
   ~EpollIo() override;
 
   void open(Slot slot, int socket) override;
@@ -108,8 +109,14 @@ class EpollIo final : public Io {
 
 }  // namespace
 
-std::unique_ptr<Io> make_epoll(const IoSettings& settings) {
-  return std::make_unique<EpollIo>(settings);
+std::unique_ptr<Io> make_epoll(const IoSettings& settings, std::string& why_not) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll >= 0 && wake >= 0) return std::make_unique<EpollIo>(settings, epoll, wake);
+  why_not = std::string("epoll: ") + std::strerror(errno);
+  if (epoll >= 0) ::close(epoll);
+  if (wake >= 0) ::close(wake);
+  return nullptr;
 }
 
 namespace {
@@ -306,12 +313,11 @@ void EpollIo::report(IoEvent::Kind kind, Slot slot, int error, uint32_t size, ch
   events_.push_back({kind, slot, error, size, data});
 }
 
-EpollIo::EpollIo(const IoSettings& settings)
+EpollIo::EpollIo(const IoSettings& settings, int epoll, int wake)
     : settings_(settings),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      epoll_(epoll),
+      wake_(wake),
       buffers_(settings.receive_buffers, settings.receive_buffer_size) {
-  NUNCIO_ASSERT(epoll_ >= 0 && wake_ >= 0);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = wake_tag;

@@ -84,6 +84,6 @@ class Io {
 // closed). make_io_uring returns null with `why_not` set when this kernel or sandbox does not offer what it
 // needs (found by trying, not by version).
 std::unique_ptr<Io> make_io_uring(const IoSettings&, std::string& why_not);
-std::unique_ptr<Io> make_epoll(const IoSettings&);
+std::unique_ptr<Io> make_epoll(const IoSettings&, std::string& why_not);  // null when descriptors are out
 
 }  // namespace nuncio::net

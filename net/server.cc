@@ -53,6 +53,7 @@ std::string Server::start() {
     stop();
     return fmt::format("cannot start worker {}: {}", each->id(), why_not);
   }
+  log::info("Running {} workers on {} ({})", workers_count, io_name_, io_probe_);
   log::info("Listening for client connections on {}:{}", options.host, port_);
   acceptor_->start();
   return {};
@@ -109,7 +110,7 @@ std::string Server::choose_io() {
 }
 
 std::unique_ptr<Io> Server::make_io(const IoSettings& settings, std::string& why_not) const {
-  return io_name_ == "io_uring" ? make_io_uring(settings, why_not) : make_epoll(settings);
+  return io_name_ == "io_uring" ? make_io_uring(settings, why_not) : make_epoll(settings, why_not);
 }
 
 }  // namespace nuncio::net

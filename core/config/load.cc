@@ -150,7 +150,8 @@ void check_lame_duck(const FileOptions& file, Findings& findings) {
 
 void check_names(const FileOptions& file, Findings& findings) {
   const Options& options = file.options;
-  if (options.server_name.find_first_of(" \t\r\n\v\f") != std::string::npos) {
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
+  if (std::ranges::any_of(options.server_name, is_blank)) {
     findings.error(file.position("server_name"), "server_name must not contain blanks");
   }
   const std::string& advertised = options.client_advertise;

@@ -29,7 +29,7 @@ TEST(Quoted, AT_37_PrintableUnicodeStaysAndFormatCharactersAreEscaped) {
 }
 
 TEST(Quoted, AU_44_LongTextIsCut) {
-  EXPECT_EQ(quoted(std::string(300, 'x'), 4), "\"xxxx…\"");
+  EXPECT_EQ(quoted(std::string(300, 'x'), 4), "\"xxxx...\"");
   EXPECT_EQ(quoted("xxxx", 4), "\"xxxx\"");
 }
 

@@ -33,7 +33,7 @@ class IoTest : public testing::TestWithParam<const char*> {
     std::string why_not;
     const std::string_view back_end = GetParam();
     if (back_end == "epoll") {
-      io = make_epoll(settings);
+      io = make_epoll(settings, why_not);
     } else if (back_end == "io_uring") {
       io = make_io_uring(settings, why_not);
     } else {
