@@ -290,11 +290,12 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
     if (record.block_payload != nullptr) record.block = message.block.share().detach();
     const size_t copied = record.block == nullptr ? record.payload_size : 0;
     const size_t size = sizeof(Record) + record.subject_size + 1 + record.head_size + copied + names;
+    const uint32_t weight = record.block == nullptr ? 0 : record.payload_size;
     PeerRing& ring = *rings_[to];
-    char* at = ring.has_spill() ? nullptr : ring.reserve(static_cast<uint32_t>(size));
+    char* at = ring.has_spill() ? nullptr : ring.reserve(static_cast<uint32_t>(size), weight);
     const bool is_spilled = at == nullptr;
     if (is_spilled) {
-      at = ring.spill(static_cast<uint32_t>(size));
+      at = ring.spill(static_cast<uint32_t>(size), weight);
       has_spills_ = true;
     }
     std::memcpy(at, &record, sizeof(Record));
@@ -444,7 +445,7 @@ void Delivery::send_stall(const Publisher& to) {
   record.publisher = to;
   PeerRing& ring = *rings_[to.worker];
   if (ring.has_spill()) return;
-  char* at = ring.reserve(sizeof(Record));
+  char* at = ring.reserve(sizeof(Record), 0);
   if (at == nullptr) return;  // a full ring stalls that worker's publishers anyway
   std::memcpy(at, &record, sizeof(Record));
   ring.commit();

@@ -17,27 +17,33 @@ PeerRing::PeerRing(uint32_t capacity) : capacity_(capacity), memory_(new char[ca
   NUNCIO_ASSERT(capacity >= 4096 && (capacity & (capacity - 1)) == 0);
 }
 
-char* PeerRing::reserve(uint32_t size) {
+char* PeerRing::reserve(uint32_t size, uint32_t weight) {
   const uint64_t need = aligned(sizeof(Header) + size + readable_slack);
   const uint64_t offset = tail_ & (capacity_ - 1);
-  const uint64_t pad = offset + need > capacity_ ? capacity_ - offset : 0;
-  if (tail_ + pad + need - head_seen_ > capacity_) {
+  const uint64_t padding = offset + need > capacity_ ? capacity_ - offset : 0;
+  if (tail_ + padding + need - head_seen_ > capacity_) {
     head_seen_ = head_published_.load(std::memory_order_acquire);
-    if (tail_ + pad + need - head_seen_ > capacity_) return nullptr;
+    if (tail_ + padding + need - head_seen_ > capacity_) return nullptr;
   }
-  if (pad != 0) {
-    const Header skip{static_cast<uint32_t>(pad), 1};
+  if (weight != 0) {
+    const uint64_t held = weight_written_ - weight_released_.load(std::memory_order_acquire);
+    if (held != 0 && held + weight > weight_max) return nullptr;
+  }
+  if (padding != 0) {
+    const Header skip{static_cast<uint32_t>(padding), pad};
     std::memcpy(memory_.get() + offset, &skip, sizeof(skip));
   }
-  char* record = memory_.get() + ((tail_ + pad) & (capacity_ - 1));
-  const Header header{static_cast<uint32_t>(need), 0};
+  char* record = memory_.get() + ((tail_ + padding) & (capacity_ - 1));
+  const Header header{static_cast<uint32_t>(need), weight};
   std::memcpy(record, &header, sizeof(header));
-  tail_reserved_ = tail_ + pad + need;
+  tail_reserved_ = tail_ + padding + need;
+  weight_reserved_ = weight_written_ + weight;
   return record + sizeof(Header);
 }
 
 void PeerRing::commit() {
   tail_ = tail_reserved_;
+  weight_written_ = weight_reserved_;
 }
 
 bool PeerRing::publish() {
@@ -47,15 +53,15 @@ bool PeerRing::publish() {
   return true;
 }
 
-char* PeerRing::spill(uint32_t size) {
-  spilled_.emplace_back(size, '\0');
-  return spilled_.back().data();
+char* PeerRing::spill(uint32_t size, uint32_t weight) {
+  spilled_.push_back({std::string(size, '\0'), weight});
+  return spilled_.back().record.data();
 }
 
 bool PeerRing::retry_spill() {
   while (!spilled_.empty()) {
-    const std::string& record = spilled_.front();
-    char* to = reserve(static_cast<uint32_t>(record.size()));
+    const std::string& record = spilled_.front().record;
+    char* to = reserve(static_cast<uint32_t>(record.size()), spilled_.front().weight);
     if (to == nullptr) return false;
     std::memcpy(to, record.data(), record.size());
     commit();
@@ -75,7 +81,9 @@ const char* PeerRing::next() {
     Header header;
     std::memcpy(&header, record, sizeof(header));
     read_at_ += header.size;
-    if (header.is_pad == 0) return record + sizeof(Header);
+    if (header.weight == pad) continue;
+    weight_read_ += header.weight;
+    return record + sizeof(Header);
   }
   return nullptr;
 }
@@ -85,7 +93,7 @@ void PeerRing::discard(const std::function<void(const char*)>& visit) {
   begin_read();
   while (const char* record = next()) visit(record);
   finish_read();
-  for (const std::string& record : spilled_) visit(record.data());
+  for (const Spilled& each : spilled_) visit(each.record.data());
   spilled_.clear();
 }
 
@@ -93,6 +101,7 @@ void PeerRing::finish_read() {
   if (head_ == read_at_) return;
   head_ = read_at_;
   head_published_.store(head_, std::memory_order_release);
+  weight_released_.store(weight_read_, std::memory_order_release);
 }
 
 }  // namespace nuncio::net

@@ -18,13 +18,14 @@ class PeerRing {
   explicit PeerRing(uint32_t capacity);  // bytes, a power of two; memory is touched only as it is used
 
   // Producer: room for a record of `size` bytes (of which up to `readable_slack` at the end may be
-  // over-read), 8-byte aligned, null when it does not fit now. commit() follows, in order.
-  char* reserve(uint32_t size);
+  // over-read), 8-byte aligned, null when it does not fit now. `weight`: bytes the record refers to outside
+  // of the ring, which are bounded in sum too. commit() follows, in order.
+  char* reserve(uint32_t size, uint32_t weight);
   void commit();
   // Producer: makes all committed records visible. True when there was something new.
   bool publish();
-  // Producer: keeps a record until there is room; `size` as for reserve(). Always succeeds, and commits.
-  char* spill(uint32_t size);
+  // Producer: keeps a record until there is room; arguments as for reserve(). Always succeeds, and commits.
+  char* spill(uint32_t size, uint32_t weight);
   bool has_spill() const { return !spilled_.empty(); }
   // Producer: moves spilled records into the ring as far as they fit; true when none is left.
   bool retry_spill();
@@ -45,8 +46,15 @@ class PeerRing {
  private:
   struct Header {
     uint32_t size;    // of the record with this header, a multiple of 8
-    uint32_t is_pad;  // nothing in it: skip to the start of the ring
+    uint32_t weight;  // or `pad`: nothing in it, skip to the start of the ring
   };
+  struct Spilled {
+    std::string record;
+    uint32_t weight;
+  };
+  static constexpr uint32_t pad = UINT32_MAX;
+  static constexpr uint64_t weight_max =
+      1024 * 1024;  // one record of any weight fits when nothing else is there
 
   uint32_t capacity_;
   std::unique_ptr<char[]> memory_;
@@ -54,13 +62,17 @@ class PeerRing {
   alignas(64) uint64_t tail_ = 0;  // written so far
   uint64_t tail_reserved_ = 0;
   uint64_t head_seen_ = 0;
-  std::deque<std::string> spilled_;
+  uint64_t weight_written_ = 0;
+  uint64_t weight_reserved_ = 0;
+  std::deque<Spilled> spilled_;
   // Consumer's side.
   alignas(64) uint64_t head_ = 0;  // released so far
   uint64_t read_at_ = 0;
   uint64_t read_end_ = 0;
+  uint64_t weight_read_ = 0;
   alignas(64) std::atomic<uint64_t> tail_published_{0};
   alignas(64) std::atomic<uint64_t> head_published_{0};
+  std::atomic<uint64_t> weight_released_{0};
 };
 
 }  // namespace nuncio::net

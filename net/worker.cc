@@ -49,7 +49,9 @@ bool Worker::start(std::string& why_not) {
   return false;
 }
 
-void Worker::wait_until_ended() { phase_.wait(running); }
+void Worker::wait_until_ended() {
+  phase_.wait(running);
+}
 
 void Worker::join() {
   phase_.store(may_finish);
@@ -76,8 +78,7 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
     if (delivery_.drain()) [[likely]] {
       resume_paused();
       take_results();
-      execute(events);
-      fire_timers();
+      if (execute(events)) fire_timers();
     } else {
       hold_back(events);
     }
@@ -96,9 +97,11 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
   places_.clear();
 }
 
-void Worker::execute(std::span<const IoEvent> events) {
+// False when the inboxes could not be drained in between: nothing more may be executed in this turn.
+bool Worker::execute(std::span<const IoEvent> events) {
   uint64_t received = 0;
-  for (const IoEvent& event : events) {
+  for (size_t i = 0; i < events.size(); ++i) {
+    const IoEvent& event = events[i];
     handle(event);
     received += event.kind == IoEvent::Kind::received ? event.size : 0;
     if (received > turn_received_max || delivery_.appended() > turn_appended_max) {
@@ -106,8 +109,14 @@ void Worker::execute(std::span<const IoEvent> events) {
       flush();
       received = 0;
       delivery_.reset_appended();
+      // Go round: what others sent meanwhile, stalls among it, comes before what is left.
+      if (!delivery_.drain()) {
+        hold_back(events.subspan(i + 1));
+        return false;
+      }
     }
   }
+  return true;
 }
 
 std::span<const IoEvent> Worker::sleep() {

@@ -95,7 +95,7 @@ class Worker {
   int64_t time_to_sleep_ns();
   void take_controls();
   void take_results();
-  void execute(std::span<const IoEvent> events);
+  bool execute(std::span<const IoEvent> events);
   void adopt(const NewSocket& socket);
   void handle(const IoEvent& event);
   void hold_back(std::span<const IoEvent> events);

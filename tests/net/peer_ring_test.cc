@@ -14,11 +14,11 @@ namespace {
 // Records here: 32-bit length, then that many bytes.
 bool write_record(PeerRing& ring, std::string_view text, bool may_spill) {
   const auto size = static_cast<uint32_t>(text.size());
-  char* at = ring.has_spill() ? nullptr : ring.reserve(size + 4);
+  char* at = ring.has_spill() ? nullptr : ring.reserve(size + 4, 0);
   const bool fits = at != nullptr;
   if (!fits) {
     if (!may_spill) return false;
-    at = ring.spill(size + 4);
+    at = ring.spill(size + 4, 0);
   }
   std::memcpy(at, &size, 4);
   std::memcpy(at + 4, text.data(), size);
@@ -67,6 +67,27 @@ TEST(PeerRing, AFullRingSpillsAndKeepsTheOrder) {
   }
   EXPECT_EQ(seen, expected);
   EXPECT_FALSE(ring.has_spill());
+}
+
+TEST(PeerRing, WhatRecordsReferToIsBoundedToo) {
+  constexpr uint32_t heavy = 800 * 1024;
+  PeerRing ring(4096);
+  ASSERT_NE(ring.reserve(8, heavy), nullptr);
+  ring.commit();
+  EXPECT_EQ(ring.reserve(8, heavy), nullptr);
+  EXPECT_NE(ring.reserve(8, 0), nullptr);
+  ring.publish();
+  ring.begin_read();
+  ASSERT_NE(ring.next(), nullptr);
+  EXPECT_EQ(ring.reserve(8, heavy), nullptr);  // still being read
+  ring.finish_read();
+  EXPECT_NE(ring.reserve(8, heavy), nullptr);
+  ring.commit();
+  ring.publish();
+  ring.begin_read();
+  ring.next();
+  ring.finish_read();
+  EXPECT_NE(ring.reserve(8, 5 * heavy), nullptr);  // any weight, when nothing else is there
 }
 
 TEST(PeerRing, DiscardShowsWhatWasNeverRead) {
