@@ -77,16 +77,17 @@ Session::Consumed Client::receive(std::string_view bytes, const BlockRef* block)
   is_traced_ = log::enabled(log::Level::trace);
   size_t at = 0;
   Operation operation;  // one for all: the parser guesses lengths from the operation before
-  while (at < bytes.size()) {
+  const size_t end = std::min(bytes.size(), connection_.piece_max());
+  while (at < end) {
     if (!is_admitted_ && (bytes[at] | 0x20) != 'c') [[unlikely]] {  // AU-3
       refuse(Reason::first_operation_not_connect);
-      break;
+      return {at, 0};
     }
     const ParseResult result = parse(bytes.substr(at), limits_, operation);
     if (result.status != ParseStatus::complete) [[unlikely]] {
       if (result.status == ParseStatus::incomplete) return {at, result.needed};
       connection_.close(result.error);
-      break;
+      return {at, 0};
     }
     if (is_traced_) [[unlikely]]
       trace_received(connection_, operation, worker_.server().options.traced_message_max);
@@ -95,8 +96,9 @@ Session::Consumed Client::receive(std::string_view bytes, const BlockRef* block)
     at += result.consumed;
     execute(operation, is_alone ? block : nullptr);
     if (connection_.must_stop()) [[unlikely]]
-      break;
+      return {at, 0};
   }
+  if (at < bytes.size()) connection_.end_piece();
   return {at, 0};
 }
 

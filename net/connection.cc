@@ -15,8 +15,11 @@ namespace nuncio::net {
 namespace {
 
 constexpr int64_t never_ns = INT64_MAX;
-constexpr int64_t stall_ns = 5'000'000;       // CP-62: the reference stalls 2 to 5 ms
-constexpr uint64_t stall_bytes = 16 * 1024;   // between two stalls: nobody is stopped for good
+constexpr int64_t stall_ns = 5'000'000;      // CP-62: the reference stalls 2 to 5 ms
+constexpr uint64_t stall_bytes = 16 * 1024;  // between two stalls: nobody is stopped for good
+constexpr int64_t cautious_ns = 100'000'000;
+constexpr int64_t breath_ns = 1'000'000;
+constexpr size_t whole_piece = 64 * 1024;     // about a receive buffer
 constexpr int64_t linger_ns = 1'000'000'000;  // how long a refused peer may take to read its -ERR
 
 // Ends after which nothing can or should be sent any more.
@@ -89,13 +92,36 @@ void Connection::pause(Pause why) {
     const uint64_t received = bytes_in + 16 * messages_in;
     if (received - received_at_stall_ < stall_bytes) return;
     received_at_stall_ = received;
-    stalled_until_ns_ = worker.now_ns() + stall_ns;
-    schedule(stalled_until_ns_);
+    cautious_until_ns_ = worker.now_ns() + cautious_ns;
+    stall_for(stall_ns);
   }
   paused_ |= why;
   // While credentials are checked the socket is still read, up to a limit, to notice a client that leaves
   // (AU-7).
   if (why != verifying) pause_receive();
+}
+
+// A stall asked for by another worker takes a while to arrive: for some time after one, input goes in small
+// pieces with a breath in between, so that the next stall is heard before much more is under way.
+size_t Connection::piece_max() const {
+  return is_cautious() ? stall_bytes : whole_piece;
+}
+
+void Connection::end_piece() {
+  if (is_closing_) return;
+  if (!is_cautious()) return worker.resume_next_turn(*this);
+  paused_ |= stalled;
+  pause_receive();
+  stall_for(breath_ns);
+}
+
+bool Connection::is_cautious() const {
+  return worker.now_ns() < cautious_until_ns_;
+}
+
+void Connection::stall_for(int64_t duration_ns) {
+  stalled_until_ns_ = worker.now_ns() + duration_ns;
+  schedule(stalled_until_ns_);
 }
 
 void Connection::pause_receive() {

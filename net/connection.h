@@ -68,6 +68,10 @@ class Connection : public Receiver {
   void resume(Pause);
   bool is_paused(Pause which) const { return (paused_ & which) != 0; }
 
+  // How much input to execute at once, and what to do when that is done and more is there.
+  size_t piece_max() const;
+  void end_piece();
+
   // Begins the end: hides its subscriptions, sends -ERR when the reason has one, then what is queued, then
   // FIN. Only the first reason counts.
   void close(Reason);
@@ -115,6 +119,8 @@ class Connection : public Receiver {
  private:
   void execute_kept();
   void pause_receive();
+  bool is_cautious() const;
+  void stall_for(int64_t duration_ns);
   void resume_receive();
   void keep(std::string_view bytes, uint64_t needed);
   void end_when_flushed();
@@ -134,6 +140,7 @@ class Connection : public Receiver {
   int64_t linger_until_ns_ = 0;
   int64_t stalled_until_ns_ = 0;
   uint64_t received_at_stall_ = 0;
+  int64_t cautious_until_ns_ = 0;
 };
 
 }  // namespace nuncio::net

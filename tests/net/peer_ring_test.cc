@@ -70,7 +70,7 @@ TEST(PeerRing, AFullRingSpillsAndKeepsTheOrder) {
 }
 
 TEST(PeerRing, WhatRecordsReferToIsBoundedToo) {
-  constexpr uint32_t heavy = 800 * 1024;
+  constexpr uint32_t heavy = 400 * 1024;
   PeerRing ring(4096);
   ASSERT_NE(ring.reserve(8, heavy), nullptr);
   ring.commit();
