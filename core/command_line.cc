@@ -208,7 +208,6 @@ class Parser {
     if (flag.name == "VV" || flag.name == "DV" || flag.name == "DVV") {
       line_.trace = truth;
       if (flag.name[0] == 'D') line_.debug = truth;
-      if (flag.name.ends_with("VV")) line_.trace_verbose = truth;
     }
     if (flag.name == "t") is_check_ = truth;
     if (flag.name == "h" || flag.name == "help") is_help_ = truth;
@@ -364,8 +363,8 @@ Log:
     -s, --syslog                     log to the local syslog
     -D, --debug                      debugging output
     -V, --trace                      show the protocol
-    -VV                              show the protocol, internal subjects too
-    -DV, -DVV                        -D together with -V or -VV
+    -VV                              the same as -V: there are no internal subjects
+    -DV, -DVV                        -D together with -V
         --max_traced_msg_len LENGTH  bytes of a payload shown (default: all)
 
 Authorization:

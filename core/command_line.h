@@ -38,7 +38,7 @@ struct CommandLine {
   std::optional<std::string> user;
   std::optional<Secret> password, token;
   std::optional<int64_t> port, workers, traced_message_max;
-  std::optional<bool> debug, trace, trace_verbose, log_time, log_utc, syslog;
+  std::optional<bool> debug, trace, log_time, log_utc, syslog;
 };
 
 CommandLine parse_command_line(int argc, const char* const* argv);

@@ -36,8 +36,6 @@ InfoTemplate::InfoTemplate(const ServerInfo& info) {
       {"max_payload", info.payload_max},
   };
   if (info.auth_required) json["auth_required"] = true;
-  if (info.lame_duck) json["ldm"] = true;
-  if (!info.connect_urls.empty()) json["connect_urls"] = info.connect_urls;
   prefix_ = "INFO " + json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   prefix_.back() = ',';  // in place of the closing brace
   prefix_ += "\"client_id\":";

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace nuncio {
 
@@ -14,13 +13,11 @@ inline constexpr std::string_view followed_version = "2.9.10";
 struct ServerInfo {
   std::string server_id;    // make_server_id()
   std::string server_name;  // empty: the id
-  std::string host;         // as listening
+  std::string host;         // as listening or as advertised
   int port = 0;
   uint32_t payload_max = 0;  // bytes
   bool headers = true;
-  bool auth_required = false;             // left out when false (CP-4)
-  bool lame_duck = false;                 // left out when false
-  std::vector<std::string> connect_urls;  // "host:port", left out when empty (CP-5)
+  bool auth_required = false;  // left out when false (CP-4)
 };
 
 // The INFO line of one server state, all of it prepared but for what differs by connection. Immutable; any

@@ -46,7 +46,8 @@ struct Options {
 
   std::string host = "0.0.0.0";
   int port = 4222;                // -1: one the kernel chooses
-  std::string client_advertise;   // host[:port], empty: none
+  std::string advertised_host;    // what INFO tells clients (client_advertise); empty: `host`
+  int advertised_port = 0;        // 0: the one listened on
   std::string server_name;        // empty: the server id
 
   uint32_t connections_max = 65536;
@@ -66,11 +67,8 @@ struct Options {
   AuthorizationOptions authorization;
 
   log::Settings log;
-  bool trace_verbose = false;     // -VV: reserved for internal subjects
   std::string pid_file;
   std::string ports_file_dir;
-  Nanoseconds lame_duck_duration = std::chrono::minutes(2);
-  Nanoseconds lame_duck_grace = std::chrono::seconds(10);
 
   // The block `nuncio { … }`: what nats-server does not have (CF-65).
   uint32_t workers = 0;           // 1…64; 0: one per core

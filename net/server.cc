@@ -79,8 +79,9 @@ void Server::make_info() {
   ServerInfo info;
   info.server_id = server_id;
   info.server_name = options.server_name;
-  info.host = options.host;
-  info.port = port_;
+  const bool is_advertised = !options.advertised_host.empty();
+  info.host = is_advertised ? options.advertised_host : options.host;
+  info.port = options.advertised_port != 0 ? options.advertised_port : port_;
   info.payload_max = options.payload_max;
   info.headers = options.headers;
   info.auth_required = current->is_announced();

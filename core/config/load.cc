@@ -25,13 +25,12 @@ void apply_plain_flags(const CommandLine& line, FileOptions& file, Findings& fin
   Options& options = file.options;
   override(line.host, options.host);
   override(line.server_name, options.server_name);
-  override(line.client_advertise, options.client_advertise);
+  override(line.client_advertise, file.client_advertise);
   override(line.pid_file, options.pid_file);
   override(line.ports_file_dir, options.ports_file_dir);
   override(line.log_file, options.log.file);
   override(line.debug, options.log.debug);
   override(line.trace, options.log.trace);
-  override(line.trace_verbose, options.trace_verbose);
   override(line.log_time, options.log.time);
   override(line.log_utc, options.log.utc);
   override(line.syslog, options.log.syslog);
@@ -133,34 +132,26 @@ void check_no_auth_user(FileOptions& file, Findings& findings) {
   }
 }
 
-void check_lame_duck(const FileOptions& file, Findings& findings) {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
-  const Options& options = file.options;
-  if (options.lame_duck_duration < std::chrono::seconds(30)) {
-    findings.error(file.position("lame_duck_duration"),
-                   fmt::format("invalid lame_duck_duration of {}ms, minimum is 30 seconds",
-                               duration_cast<milliseconds>(options.lame_duck_duration).count()));
-  } else if (options.lame_duck_grace >= options.lame_duck_duration) {
-    findings.error(file.position("lame_duck_grace_period"),
-                   "lame_duck_grace_period must be shorter than "
-                   "lame_duck_duration");
-  }
-}
-
 void check_names(const FileOptions& file, Findings& findings) {
   const Options& options = file.options;
   const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
   if (std::ranges::any_of(options.server_name, is_blank)) {
     findings.error(file.position("server_name"), "server_name must not contain blanks");
   }
-  const std::string& advertised = options.client_advertise;
-  const bool has_port = advertised.find(':') != std::string::npos;
-  const auto address = parse_host_port(advertised);
-  const bool is_good =
-      !has_port || (address && !address->host.empty() && address->port >= -1 && address->port <= port_max);
-  if (!is_good)
+}
+
+// The port may be missing, or be none that a client could use: then it is the one listened on.
+void settle_advertised(FileOptions& file, Findings& findings) {
+  std::string text = file.client_advertise;
+  if (text.empty()) return;
+  if (text.ends_with(']') || text.find(':') == std::string::npos) text += ":0";
+  const auto address = parse_host_port(text);
+  if (!address || address->host.empty() || address->port < -1 || address->port > port_max) {
     findings.error(file.position("client_advertise"), "client_advertise must be host or host:port");
+    return;
+  }
+  file.options.advertised_host = address->host;
+  file.options.advertised_port = std::max(0, static_cast<int>(address->port));
 }
 
 void check_limits(const FileOptions& file, Findings& findings) {
@@ -204,7 +195,7 @@ LoadedOptions load_options(const CommandLine& line) {
     check_no_auth_user(file, findings);
     check_names(file, findings);
     check_limits(file, findings);
-    check_lame_duck(file, findings);
+    settle_advertised(file, findings);
     check_file_modes(reader, findings);
   }
   return {std::move(file.options), std::move(findings.errors), std::move(findings.warnings),

@@ -125,7 +125,7 @@ void server_name(FileOptions& file, Reader& reader, const Entry& entry) {
 
 void client_advertise(FileOptions& file, Reader& reader, const Entry& entry) {
   file.positions["client_advertise"] = entry.value.position;
-  text<&Options::client_advertise>(file, reader, entry);
+  if (auto found = reader.text(entry)) file.client_advertise = std::move(*found);
 }
 
 void no_auth_user(FileOptions& file, Reader& reader, const Entry& entry) {
@@ -133,25 +133,13 @@ void no_auth_user(FileOptions& file, Reader& reader, const Entry& entry) {
   if (auto found = reader.text(entry)) file.options.authorization.no_auth_user = std::move(*found);
 }
 
-void lame_duck_duration(FileOptions& file, Reader& reader, const Entry& entry) {
-  file.positions["lame_duck_duration"] = entry.value.position;
-  if (const auto found = reader.duration(entry)) file.options.lame_duck_duration = *found;
-}
-
-void lame_duck_grace(FileOptions& file, Reader& reader, const Entry& entry) {
-  file.positions["lame_duck_grace_period"] = entry.value.position;
-  if (const auto found = reader.duration(entry)) file.options.lame_duck_grace = *found;
-}
-
 void log_file(FileOptions& file, Reader& reader, const Entry& entry) {
   if (auto found = reader.text(entry)) file.options.log.file = std::move(*found);
 }
 
+// nats-server shows its internal subjects too; here are none, so it is the same as trace.
 void trace_verbose(FileOptions& file, Reader& reader, const Entry& entry) {
-  const auto found = reader.boolean(entry);
-  if (!found) return;
-  file.options.trace_verbose = *found;
-  if (*found) file.options.log.trace = true;
+  if (reader.boolean(entry).value_or(false)) file.options.log.trace = true;
 }
 
 // Clients are closed when a write takes too long; nothing else exists here yet.
@@ -208,7 +196,7 @@ void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
   read_fields<FileOptions>(*block, fields, {}, reader, file);
 }
 
-constexpr std::array<Field<FileOptions>, 48> top_level_fields = {{
+constexpr std::array<Field<FileOptions>, 47> top_level_fields = {{
     {"listen", "listen", listen},
     {"host", "host", host},
     {"net", "host", host},
@@ -230,6 +218,7 @@ constexpr std::array<Field<FileOptions>, 48> top_level_fields = {{
     {"write_timeout", "write_timeout", write_timeout},
     {"ping_interval", "ping_interval", duration<&Options::ping_interval>},
     {"ping_max", "ping_max", size<&Options::pings_max, INT32_MAX>},
+    {"disable_short_first_ping", "disable_short_first_ping", no_flag<&Options::short_first_ping>},
     {"max_traced_msg_len", "max_traced_msg_len", limit<&Options::traced_message_max, INT32_MAX>},
     {"max_closed_clients", "max_closed_clients", without_effect},
     {"no_header_support", "no_header_support", no_flag<&Options::headers>},
@@ -252,8 +241,6 @@ constexpr std::array<Field<FileOptions>, 48> top_level_fields = {{
     {"pid_file", "pid_file", text<&Options::pid_file>},
     {"pidfile", "pid_file", text<&Options::pid_file>},
     {"ports_file_dir", "ports_file_dir", text<&Options::ports_file_dir>},
-    {"lame_duck_duration", "lame_duck_duration", lame_duck_duration},
-    {"lame_duck_grace_period", "lame_duck_grace_period", lame_duck_grace},
     {"connect_error_reports", "connect_error_reports", without_effect},
     {"reconnect_error_reports", "reconnect_error_reports", without_effect},
     {"nuncio", "nuncio", nuncio_block},
@@ -261,7 +248,7 @@ constexpr std::array<Field<FileOptions>, 48> top_level_fields = {{
 
 constexpr std::string_view profiling = "is about profiling of Go programs and has no meaning here";
 
-constexpr std::array<Unsupported, 49> top_level_unsupported = {{
+constexpr std::array<Unsupported, 51> top_level_unsupported = {{
     {"tls"},
     {"allow_non_tls"},
     {"ocsp"},
@@ -306,6 +293,8 @@ constexpr std::array<Unsupported, 49> top_level_unsupported = {{
     {"log_max_num"},
     {"logfile_max_num"},
     {"remote_syslog"},
+    {"lame_duck_duration"},
+    {"lame_duck_grace_period"},
     {"proxy_protocol"},
     {"proxies"},
     {"feature_flags"},

@@ -18,6 +18,7 @@ struct FileOptions {
   Options options;
   std::map<std::string, Position, std::less<>> positions;  // by canonical name
   bool has_bad_users = false;                              // some entries were refused
+  std::string client_advertise;                            // host[:port], empty: none
   Position position(std::string_view name) const;          // of the command line when the file has none
 };
 

@@ -61,11 +61,11 @@ TEST(CommandLine, CF_69_LogFlags) {
   for (const char* flag : {"-V", "--trace"}) EXPECT_EQ(parse({flag}).trace, true);
   EXPECT_EQ(parse({"--max_traced_msg_len", "5"}).traced_message_max, 5);
   const auto both = parse({"-DV"});
-  EXPECT_TRUE(both.debug == true && both.trace == true && !both.trace_verbose);
+  EXPECT_TRUE(both.debug == true && both.trace == true);
   const auto verbose = parse({"-VV"});
-  EXPECT_TRUE(!verbose.debug && verbose.trace == true && verbose.trace_verbose == true);
+  EXPECT_TRUE(!verbose.debug && verbose.trace == true);
   const auto all = parse({"-DVV"});
-  EXPECT_TRUE(all.debug == true && all.trace == true && all.trace_verbose == true);
+  EXPECT_TRUE(all.debug == true && all.trace == true);
 }
 
 TEST(CommandLine, CF_70_CredentialFlags) {

@@ -4,7 +4,6 @@
 namespace nuncio::config {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -55,11 +54,29 @@ TEST_F(ConfigOptions, CF_33_DeprecatedFormsWarnAndFailOnlyACheck) {
 }
 
 TEST_F(ConfigOptions, CF_34_KnownOptionsThatAreNotSupportedAreErrors) {
-  for (const char* key :
-       {"tls",         "cluster",      "accounts",     "leafnodes",      "websocket",     "gateway",
-        "mqtt",        "jetstream",    "http",         "http_port",      "monitor_port",  "system_account",
-        "operator",    "resolver",     "mappings",     "proxy_protocol", "remote_syslog", "log_size_limit",
-        "log_max_num", "trusted_keys", "allow_non_tls"}) {
+  for (const char* key : {"tls",
+                          "cluster",
+                          "accounts",
+                          "leafnodes",
+                          "websocket",
+                          "gateway",
+                          "mqtt",
+                          "jetstream",
+                          "http",
+                          "http_port",
+                          "monitor_port",
+                          "system_account",
+                          "operator",
+                          "resolver",
+                          "mappings",
+                          "proxy_protocol",
+                          "remote_syslog",
+                          "log_size_limit",
+                          "log_max_num",
+                          "trusted_keys",
+                          "allow_non_tls",
+                          "lame_duck_duration",
+                          "lame_duck_grace_period"}) {
     EXPECT_THAT(
         load(std::string(key) + ": 1").errors,
         ElementsAre("t.conf:1:1: \"" + std::string(key) + "\" is not supported by this version of nuncio"));
@@ -83,10 +100,6 @@ TEST_F(ConfigOptions, CF_36_ChecksAcrossOptions) {
   EXPECT_THAT(load("max_payload: 2mb\nmax_pending: 1mb").errors,
               ElementsAre("t.conf:1:14: max_payload (2097152) cannot be higher than max_pending (1048576)"));
   EXPECT_THAT(load("max_pending: 1024").errors, ElementsAre(HasSubstr("t.conf:1:14: max_payload")));
-  EXPECT_THAT(load("lame_duck_duration: 10s").errors,
-              ElementsAre(HasSubstr("t.conf:1:21: invalid lame_duck_duration")));
-  EXPECT_THAT(load("lame_duck_duration: 30s\nlame_duck_grace_period: 30s").errors,
-              ElementsAre(HasSubstr("t.conf:2:25")));
   EXPECT_THAT(load("server_name: \"a b\"").errors,
               ElementsAre(HasSubstr("t.conf:1:14: server_name must not contain blanks")));
   EXPECT_THAT(load("", {"-n", "a b"}).errors, ElementsAre(HasSubstr("command line: server_name")));
@@ -134,15 +147,35 @@ TEST_F(ConfigOptions, CF_39_AddressesAndNames) {
   EXPECT_EQ(address("listen: 127.0.0.1"), "t.conf:1:9: could not parse address string \"127.0.0.1\"");
   EXPECT_THAT(address("port: 65536"), HasSubstr("too big"));
   EXPECT_THAT(address("port: -2"), HasSubstr("too small"));
-  const auto named = load("server_name: n\nclient_advertise: a:1\npidfile: p\nports_file_dir: d").options;
-  EXPECT_EQ(named.server_name + named.client_advertise + named.pid_file + named.ports_file_dir, "na:1pd");
+  const auto named = load("server_name: n\npidfile: p\nports_file_dir: d").options;
+  EXPECT_EQ(named.server_name + named.pid_file + named.ports_file_dir, "npd");
+}
+
+TEST_F(ConfigOptions, CF_39_TheAdvertisedAddress) {
+  const auto advertised = [this](const std::string& text) {
+    const auto loaded = load("client_advertise: \"" + text + "\"");
+    return loaded.errors.empty()
+               ? loaded.options.advertised_host + " " + std::to_string(loaded.options.advertised_port)
+               : loaded.errors[0];
+  };
+  EXPECT_EQ(advertised(""), " 0");
+  EXPECT_EQ(advertised("a"), "a 0");
+  EXPECT_EQ(advertised("a:1"), "a 1");
+  EXPECT_EQ(advertised("a:-1"), "a 0");
+  EXPECT_EQ(advertised("[::1]:7"), "::1 7");
+  EXPECT_EQ(advertised("[::1]"), "::1 0");
+  for (const char* text : {"::1", ":1", "a:", "a:b", "[]", "[::1", "a:65536", "a:-2"})
+    EXPECT_EQ(advertised(text), "t.conf:1:19: client_advertise must be host or host:port") << text;
+  EXPECT_EQ(load("client_advertise: a:1", {"--client_advertise", "b"}).options.advertised_host, "b");
+  EXPECT_THAT(load("", {"--client_advertise", "b:x"}).errors,
+              ElementsAre(HasSubstr("command line: client_advertise")));
 }
 
 TEST_F(ConfigOptions, CF_40_Limits) {
   const auto loaded = load(R"(
     max_connections: 10, max_subscriptions: 11, max_sub_tokens: 12, max_control_line: 13, max_payload: 14
     max_pending: 1kb, write_deadline: "15s", ping_interval: "16s", ping_max: 17, max_traced_msg_len: 18
-    no_header_support: true, no_fast_producer_stall: true)");
+    no_header_support: true, no_fast_producer_stall: true, disable_short_first_ping: true)");
   EXPECT_THAT(loaded.errors, IsEmpty());
   EXPECT_THAT(loaded.warnings, IsEmpty());
   const Options& options = loaded.options;
@@ -158,6 +191,7 @@ TEST_F(ConfigOptions, CF_40_Limits) {
   EXPECT_EQ(options.traced_message_max, 18u);
   EXPECT_FALSE(options.headers);
   EXPECT_FALSE(options.stall_fast_producers);
+  EXPECT_FALSE(options.short_first_ping);
 
   EXPECT_THAT(load("max_payload: 9mb").warnings, ElementsAre(HasSubstr("over 8 MB")));
   EXPECT_THAT(load("max_payload: 2gb").errors, ElementsAre(HasSubstr("max_payload value is too big")));
@@ -232,6 +266,15 @@ TEST_F(ConfigOptions, CF_45_AU_15_AUserWithoutPasswordIsAllowedAndHasTheEmptyOne
   EXPECT_TRUE(single.options.authorization.has_user && single.options.authorization.password.empty());
 }
 
+TEST_F(ConfigOptions, CF_16_QuotedNumbersAreStrings) {
+  for (const char* key : {"port", "max_payload", "max_connections", "ping_max"}) {
+    EXPECT_THAT(load(std::string(key) + ": \"4222\"").errors,
+                ElementsAre(HasSubstr("expected a number for \"" + std::string(key) + "\", got a string")));
+  }
+  EXPECT_EQ(load("authorization { user: a, password: \"4222\" }").options.authorization.password.reveal(),
+            "4222");
+}
+
 TEST_F(ConfigOptions, CF_17_NumbersArePasswordsOnlyInQuotes) {
   set_variable("CF_TEST_NUMBER", "987654321");
   for (const char* text : {"authorization { user: a, password: 987654321 }",
@@ -286,7 +329,7 @@ TEST_F(ConfigOptions, AU_12_MixturesOfFlagsAndFile) {
               ElementsAre(HasSubstr("command line: Can not have a token and a users array")));
 }
 
-TEST_F(ConfigOptions, AU_13_WhatWouldLetEverybodyInIsRefused) {
+TEST_F(ConfigOptions, AU_13_CF_46_WhatWouldLetEverybodyInIsRefused) {
   for (const char* text : {"authorization { users: [] }", "authorization { user: \"\", pass: \"b\" }",
                            "authorization { token: \"\" }", "authorization { pass: \"b\" }"}) {
     EXPECT_THAT(load(text).errors, ElementsAre(HasSubstr("would let everybody in"))) << text;
@@ -328,17 +371,16 @@ TEST_F(ConfigOptions, AU_10_CF_70_FlagsReplaceUserAndPasswordOfTheFile) {
   EXPECT_EQ(completed.options.authorization.password.reveal(), "b");
 }
 
-TEST_F(ConfigOptions, CF_61_CF_62_LoggingAndLameDuck) {
+TEST_F(ConfigOptions, CF_61_Logging) {
   const auto options =
-      load(R"(debug: true, trace: true, logtime: false, logtime_utc: true, logfile: "f", syslog: true
-    lame_duck_duration: "1h", lame_duck_grace_period: "1s")")
+      load(R"(debug: true, trace: true, logtime: false, logtime_utc: true, logfile: "f", syslog: true)")
           .options;
   EXPECT_TRUE(options.log.debug && options.log.trace && !options.log.time && options.log.utc &&
               options.log.syslog);
   EXPECT_EQ(options.log.file, "f");
-  EXPECT_EQ(options.lame_duck_duration, hours(1));
-  EXPECT_EQ(options.lame_duck_grace, seconds(1));
   EXPECT_TRUE(load("trace_verbose: true").options.log.trace);
+  EXPECT_TRUE(load("trace: true\ntrace_verbose: false").options.log.trace);
+  EXPECT_FALSE(load("trace_verbose: false").options.log.trace);
 }
 
 TEST_F(ConfigOptions, CF_65_OurOwnBlock) {

@@ -59,12 +59,8 @@ TEST(Info, CP_3_KeysThatAreLeftOutWhenEmpty) {
     EXPECT_FALSE(json.contains(key)) << key;
   ServerInfo server = info();
   server.auth_required = true;
-  server.lame_duck = true;
-  server.connect_urls = {"a:1", "b:2"};
   const auto full = parsed(InfoTemplate(server).line(1, "::1"));
   EXPECT_EQ(full["auth_required"], true);
-  EXPECT_EQ(full["ldm"], true);
-  EXPECT_EQ(full["connect_urls"], (std::vector<std::string>{"a:1", "b:2"}));
 }
 
 TEST(Info, CP_8_TextIsEscaped) {

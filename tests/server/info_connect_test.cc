@@ -44,6 +44,18 @@ TEST_P(ClientConnect, CP_2_ServerNameAndMaxPayloadFromTheConfiguration) {
   EXPECT_EQ(one.info()["max_payload"], 1234);
 }
 
+TEST_P(ClientConnect, CP_2_TheAdvertisedAddressIsTold) {
+  start_flags({"--client_advertise", "nuncio.example:4321"});
+  EXPECT_EQ(client().info()["host"], "nuncio.example");
+  EXPECT_EQ(client().info()["port"], 4321);
+  start_config("client_advertise: nuncio.example\n");
+  EXPECT_EQ(client().info()["host"], "nuncio.example");
+  EXPECT_EQ(client().info()["port"], server().port());
+  start_config("client_advertise: \"[fe80::1]:4321\"\n");
+  EXPECT_EQ(client().info()["host"], "fe80::1");
+  EXPECT_EQ(client().info()["port"], 4321);
+}
+
 TEST_P(ClientConnect, CP_2_ClientIdsAreUniqueAndServerIdsNewAtEachStart) {
   start();
   std::set<uint64_t> ids;

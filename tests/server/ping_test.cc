@@ -51,6 +51,16 @@ TEST_P(ClientPing, CP_23_FirstPingSoonAfterConnect) {
   one.expect("PING\r\n");  // the interval is two minutes: only the short first one comes within the deadline
 }
 
+// nats-server 2.9.10 has this option for programs that embed it only.
+// The login timeout of another client says when the short first one would be over.
+TEST_P(ClientPing, CP_23_TheShortFirstPingCanBeDisabled) {
+  NUNCIO_OURS_ONLY();
+  start_config("authorization { user: a, password: b, timeout: 3 }\ndisable_short_first_ping: true\n");
+  Client one = connected({{"user", "a"}, {"pass", "b"}});
+  client().expect_error_and_close("Authentication Timeout");
+  EXPECT_TRUE(one.is_open_and_silent());
+}
+
 // Clients that wait for the answer to their login take a PING for a broken one.
 TEST_P(ClientPing, CP_23_NoPingBeforeConnect) {
   start_config("authorization { user: a, password: b, timeout: 3 }\n");
