@@ -18,6 +18,7 @@
 #include "core/options.h"
 #include "core/runtime_file.h"
 #include "core/send_signal.h"
+#include "core/start_check.h"
 #include "net/server.h"
 
 namespace {
@@ -112,6 +113,8 @@ std::shared_ptr<const auth::AuthTable> make_table(config::LoadedOptions& loaded)
 int check(const CommandLine& command_line) {
   config::LoadedOptions loaded = config::load_options(command_line);
   make_table(loaded);
+  for (std::string& obstacle : find_start_obstacles(loaded.options))
+    loaded.errors.push_back(std::move(obstacle));
   const config::CheckReport report = config::check_report(command_line, loaded);
   std::fputs(report.text.c_str(), stderr);
   return report.exit_code;
@@ -143,8 +146,9 @@ int serve(const CommandLine& command_line) {
   if (problem.empty() && !options.pid_file.empty())
     problem = pid_file.write(options.pid_file, std::to_string(getpid()));
   if (problem.empty() && !options.ports_file_dir.empty()) {
-    problem = ports_file.write(fmt::format("{}/nuncio-server_{}.ports", options.ports_file_dir, getpid()),
-                               ports_text(server));
+    const std::string path =
+        fmt::format("{}/{}_{}.ports", options.ports_file_dir, command_line.program, getpid());
+    problem = ports_file.write(path, ports_text(server));
   }
   if (!problem.empty()) {
     log::fatal("{}", problem);

@@ -24,17 +24,32 @@ std::optional<pid_t> as_pid(std::string_view text) {
   return pid;
 }
 
+std::string name_of(const std::string& process) {
+  std::ifstream file(fmt::format("/proc/{}/comm", process));
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+// The file of a server is hidden from all but root, as its memory is (AU-46); its name is not. One that we
+// may signal and whose file we may not see is no other program of this user.
+bool is_hidden_server(pid_t pid, const std::string& own_name) {
+  return kill(pid, 0) == 0 && name_of(std::to_string(pid)) == own_name;
+}
+
 // Processes of this program's file, whatever name they were started by; without this one.
 std::vector<pid_t> find_running() {
   namespace fs = std::filesystem;
   std::vector<pid_t> found;
   std::error_code error;
   const fs::path own = fs::read_symlink("/proc/self/exe", error);
+  const std::string own_name = name_of("self");
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
     const std::optional<pid_t> pid = as_pid(entry.path().filename().string());
     if (!pid || *pid == getpid()) continue;
     std::error_code unreadable;
-    if (fs::read_symlink(entry.path() / "exe", unreadable) == own) found.push_back(*pid);
+    const fs::path file = fs::read_symlink(entry.path() / "exe", unreadable);
+    if (unreadable ? is_hidden_server(*pid, own_name) : file == own) found.push_back(*pid);
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
+#include <regex>
 
 #include "harness.h"
 
@@ -84,6 +86,54 @@ TEST(CommandLine, CF_31_AValidFile) {
 }
 
 TEST(CommandLine, CF_31_TestModeFindsWhatAStartWouldRefuse) {
+  NUNCIO_OURS_ONLY();  // 2.9.10 looks at the text only
+  const TempDirectory directory;
+  const TempFile file("");
+  for (const auto& [config, obstacle] : std::vector<std::pair<std::string, std::string>>{
+           {"log_file: \"/nonexistent/log\"", "log_file \"/nonexistent/log\": No such file or directory"},
+           {fmt::format("log_file: \"{}\"", directory.path()), "Is a directory"},
+           {"pid_file: \"/nonexistent/pid\"", "pid_file \"/nonexistent/pid\": No such file or directory"},
+           {fmt::format("pid_file: \"{}/pid\"", file.path()), "Not a directory"},
+           {"ports_file_dir: \"/nonexistent\"", "ports_file_dir \"/nonexistent\": No such file or directory"},
+           {fmt::format("ports_file_dir: \"{}\"", file.path()), "Not a directory"},
+           {"host: \"127.0.0.256\"", "cannot listen on \"127.0.0.256\": "},
+           {"host: \"192.0.2.1\"", "cannot listen on \"192.0.2.1\": Cannot assign requested address"}}) {
+    SCOPED_TRACE(config);
+    const Finished check = server_ends({"-t"}, config + "\n");
+    EXPECT_EQ(check.exit_status, 1);
+    EXPECT_THAT(check.err, testing::HasSubstr(obstacle));
+    std::vector<std::string> flags{"-p", "-1"};
+    if (!config.starts_with("host")) flags.insert(flags.end(), {"-a", "127.0.0.1"});
+    EXPECT_EQ(server_ends(flags, config + "\n").exit_status, 1);  // and so does the start
+  }
+}
+
+TEST(CommandLine, CF_31_TestModeFindsWhatThisUserMayNotWrite) {
+  NUNCIO_OURS_ONLY();
+  const ProgramCopy program;  // in a directory where only its owner may write
+  const std::string folder = std::filesystem::path(program.path()).parent_path();
+  const std::string config = folder + "/conf";
+  std::ofstream(config) << fmt::format("log_file: \"{0}\"\npid_file: \"{1}/pid\"\nports_file_dir: \"{1}\"\n",
+                                       config, folder);
+  std::filesystem::permissions(config, std::filesystem::perms(0444));
+  std::filesystem::permissions(folder, std::filesystem::perms(0555));
+  const Finished end = run(program.path(), {"-t", "-c", config}, {.without_root = true});
+  std::filesystem::permissions(folder, std::filesystem::perms(0755));
+  EXPECT_EQ(end.exit_status, 1);
+  for (const char* option : {"log_file", "pid_file", "ports_file_dir"})
+    EXPECT_THAT(end.err, testing::ContainsRegex(fmt::format("{} \"[^\"]*\": Permission denied", option)));
+}
+
+TEST(CommandLine, CF_31_TestModeLeavesNothingBehind) {
+  const TempDirectory directory;
+  const Finished end = server_ends({"-t"}, fmt::format("log_file: \"{0}/log\"\npid_file: \"{0}/pid\"\n"
+                                                       "ports_file_dir: \"{0}\"\nhost: \"127.0.0.1\"\n",
+                                                       directory.path()));
+  EXPECT_EQ(end.exit_status, 0) << end.err;
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+TEST(CommandLine, CF_31_CF_36_TestModeChecksAcrossOptions) {
   NUNCIO_OURS_ONLY();  // 2.9.10 checks it at start only (CF-36)
   const Finished end =
       server_ends({"-t"}, "authorization { users = [ {user: a, password: b} ] }\nno_auth_user: x\n");
@@ -137,6 +187,24 @@ TEST(CommandLine, CF_74_UnknownFlagsAndWords) {
   const Finished word = server_ends({"no_such_word"});
   EXPECT_EQ(word.exit_status, 1);
   EXPECT_THAT(word.err, testing::HasSubstr("unrecognized command: \"no_such_word\""));
+}
+
+TEST(CommandLine, CF_75_AFreePortIsNamed) {
+  const TempFile file("listen: \"127.0.0.1:-1\"\n");
+  for (const std::vector<std::string>& flags :
+       std::vector<std::vector<std::string>>{{"-a", "127.0.0.1", "-p", "-1"}, {"-c", file.path()}}) {
+    SCOPED_TRACE(flags[0]);
+    Process server(server_binary(), flags);
+    std::smatch found;
+    std::string log;
+    ASSERT_TRUE(server.wait_until([&] {
+      log = server.output();
+      return std::regex_search(log, found, std::regex("client connections on 127\\.0\\.0\\.1:(\\d+)\n")) &&
+             log.find("Server is ready") != std::string::npos;
+    })) << log;
+    Client one(std::stoi(found[1]));
+    EXPECT_EQ(one.info()["port"], std::stoi(found[1]));
+  }
 }
 
 TEST(CommandLine, CF_76_TestModeNeedsAFile) {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <ostream>
 #include <stdexcept>
@@ -60,6 +61,17 @@ bool is_oracle() {
     return run(server_binary(), {"--version"}).out.starts_with("nats-server: v");
   }();
   return result;
+}
+
+ProgramCopy::ProgramCopy() {
+  namespace fs = std::filesystem;
+  constexpr fs::perms for_all = fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                                fs::perms::others_read | fs::perms::others_exec;
+  const std::string folder = directory_.path();
+  path_ = directory_ / ("n-" + folder.substr(folder.size() - 6));  // the random part
+  fs::copy_file(server_binary(), path_);
+  fs::permissions(folder, for_all);
+  fs::permissions(path_, for_all);
 }
 
 size_t scaled(size_t count) {
@@ -185,7 +197,8 @@ void ServerTest::SetUp() {
 void ServerTest::TearDown() {
   if (server_ && HasFailure()) {
     const std::string log = server_->log();
-    std::cout << "The server's log ends:\n" << log.substr(log.size() - std::min<size_t>(log.size(), 2000)) << '\n';
+    std::cout << "The server's log ends:\n"
+              << log.substr(log.size() - std::min<size_t>(log.size(), 2000)) << '\n';
   }
   if (server_) server_->stop();
 }

@@ -20,6 +20,16 @@ namespace nuncio::test {
 const std::string& server_binary();
 // True when it is the reference server, the oracle that the tests themselves are checked against.
 bool is_oracle();
+// A copy of the program under test where every user may run it, under a name that no other process has.
+class ProgramCopy {
+ public:
+  ProgramCopy();
+  const std::string& path() const { return path_; }
+
+ private:
+  TempDirectory directory_;
+  std::string path_;
+};
 // A count of a stress test, multiplied by $NUNCIO_TEST_SCALE (1).
 size_t scaled(size_t count);
 

@@ -137,6 +137,39 @@ TEST_P(Operations, OP_5_NobodyCanConnectAfterTheEnd) {
   EXPECT_EQ(server().port(), port);
 }
 
+// Whom the pid file belongs to, or the only process of the program, even where the server's own protection
+// hides which file it runs.
+TEST(SignalFlag, OP_7_ReachesTheOnlyServerOfTheSameUser) {
+  NUNCIO_OURS_ONLY();
+  const ProgramCopy program;
+  const ProcessSettings as_user{.without_root = true};
+  const auto command = [&](const std::string& text) {
+    return run(program.path(), {"--signal", text}, as_user);
+  };
+  const std::vector<std::string> flags{"-a", "127.0.0.1", "-p", "-1", "--io_backend", "epoll"};
+  const auto is_ready = [](Process& process) {
+    return process.wait_until([&] { return count(process.output(), "Server is ready") == 1; });
+  };
+  EXPECT_THAT(command("term").err, testing::HasSubstr("no nuncio-server processes running"));
+
+  Process one(program.path(), flags, as_user);
+  ASSERT_TRUE(is_ready(one)) << one.output();
+  EXPECT_EQ(command("reopen").exit_status, 0);
+  EXPECT_TRUE(one.wait_until([&] { return count(one.output(), "File log re-opened") == 1; }));
+  {
+    Process two(program.path(), flags, as_user);
+    ASSERT_TRUE(is_ready(two)) << two.output();
+    const Finished refused = command("term");
+    EXPECT_EQ(refused.exit_status, 1);
+    EXPECT_THAT(refused.err, testing::HasSubstr("multiple nuncio-server processes running:"));
+    EXPECT_THAT(refused.err, testing::HasSubstr(std::to_string(one.pid())));
+    EXPECT_EQ(command(fmt::format("quit={}", two.pid())).exit_status, 0);
+    EXPECT_EQ(two.wait_exit(), 0);
+  }
+  EXPECT_EQ(command("term").exit_status, 0);
+  EXPECT_EQ(one.wait_exit(), 0);
+}
+
 TEST_P(Operations, OP_8_PidFile) {
   const TempDirectory directory;
   for (const bool by_flag : {true, false}) {
@@ -163,6 +196,15 @@ TEST_P(Operations, OP_8_PortsFile) {
   EXPECT_EQ(ports["nats"], Json::array({fmt::format("nats://127.0.0.1:{}", server().port())}));
   server().stop();
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(PortsFile, CF_80_BearsTheNameTheProgramWasCalledBy) {
+  const TempDirectory directory;
+  const std::string name = directory / "nats-server";
+  std::filesystem::create_symlink(server_binary(), name);
+  Process server(name, {"-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", directory.path()});
+  const std::string path = directory / fmt::format("nats-server_{}.ports", server.pid());
+  EXPECT_TRUE(server.wait_until([&] { return std::filesystem::exists(path); })) << server.output();
 }
 
 TEST_P(Operations, OP_11_LineFormat) {

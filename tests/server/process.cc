@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -35,7 +36,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 // Between fork and exec of a process with threads: system calls only.
 [[noreturn]] void become(const char* binary, char* const* arguments, char* const* environment, int in,
-                         int out, int err, rlim_t descriptors_max, pid_t parent) {
+                         int out, int err, rlim_t descriptors_max, bool without_root, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_DFL);
   if (::getppid() != parent) ::_exit(127);
@@ -45,6 +46,11 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   if (descriptors_max != 0) {
     const rlimit limit{descriptors_max, descriptors_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (without_root && ::geteuid() == 0) {
+    constexpr uid_t nobody = 65534;
+    if (::setgroups(0, nullptr) != 0 || ::setgid(nobody) != 0 || ::setuid(nobody) != 0) ::_exit(127);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user forgets it
   }
   ::execvpe(binary, arguments, environment);
   ::_exit(127);
@@ -70,7 +76,7 @@ Process::Process(const std::string& binary, const std::vector<std::string>& argu
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {
     become(binary.c_str(), argument_pointers.data(), environment_pointers.data(), in.read_end, out.write_end,
-           err.write_end, settings.descriptors_max, parent);
+           err.write_end, settings.descriptors_max, settings.without_root, parent);
   }
   ::close(in.read_end);
   ::close(out.write_end);

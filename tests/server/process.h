@@ -25,6 +25,7 @@ struct ProcessSettings {
   std::string standard_input = {};            // what the child reads before end of file
   std::vector<std::string> environment = {};  // NAME=value, added to ours
   rlim_t descriptors_max = 0;                 // soft and hard RLIMIT_NOFILE; 0: as ours
+  bool without_root = false;                  // as nobody when we are root
 };
 
 class Process {
