@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <regex>
 
@@ -68,6 +70,27 @@ TEST_P(Operations, OP_2_OP_3_IntAndTermShutDown) {
   }
 }
 
+TEST_P(Operations, OP_2_OtherSignals) {
+  NUNCIO_OURS_ONLY();
+  const TempDirectory directory;
+  const std::string path = directory / "server.log";
+  start({.flags = {"-l", path}, .log_file = path});
+  Client one = connected();
+  std::filesystem::rename(path, path + ".1");
+  server().signal(SIGUSR1);
+  server().wait_for_log("File log re-opened");  // in the new file, the only one the log is read from
+  EXPECT_THAT(read_file(path + ".1"), testing::HasSubstr("Server is ready"));
+  EXPECT_THAT(read_file(path), testing::Not(testing::HasSubstr("Server is ready")));
+
+  for (const auto& [number, text] : {std::pair(SIGHUP, "[ERR] Reloading the configuration is not supported"),
+                                     std::pair(SIGUSR2, "[ERR] Lame duck mode is not supported")}) {
+    server().signal(number);
+    server().wait_for_log(text);
+    one.ping();
+    connected();
+  }
+}
+
 TEST_P(Operations, OP_2_SignalsAreLogged) {
   start_flags({"-D"});
   server().signal(SIGTERM);
@@ -125,6 +148,22 @@ TEST_P(Operations, OP_5_QueuedDataIsFlushedAtShutdown) {
   listener.expect_closed();
   publisher.expect_closed();
   server().wait_exit();
+}
+
+// Flushing has its limit: one who takes nothing does not hold up the end.
+TEST_P(Operations, OP_5_ASubscriberThatNeverReadsDoesNotHoldUpTheEnd) {
+  start();
+  Client listener(server().port(), 4096);
+  listener.connect_ok();
+  listener.send("SUB a 1\r\n");
+  listener.ping();
+  Client publisher = connected();
+  const std::string payload(500000, 'x');
+  for (int i = 0; i < 40; ++i) publisher.send(fmt::format("PUB a {}\r\n{}\r\n", payload.size(), payload));
+  publisher.ping();  // 20 MB for a socket that holds less
+  server().signal(SIGTERM);
+  EXPECT_EQ(server().wait_exit(), is_oracle() ? 1 : 0);
+  EXPECT_LT(listener.read_to_end().size(), 40 * payload.size());  // it was cut
 }
 
 TEST_P(Operations, OP_5_NobodyCanConnectAfterTheEnd) {
@@ -226,6 +265,21 @@ TEST_P(Operations, OP_11_LineFormat) {
   EXPECT_EQ(log.find('\x1b'), std::string::npos);  // no colours but on a terminal
 }
 
+// In a time zone half a day away from UTC, the hours tell which of the two is shown.
+TEST_P(Operations, OP_11_LocalTimeOrUtc) {
+  using std::chrono::hours;
+  const auto distance_from_utc = [&](const std::vector<std::string>& flags) {
+    start({.flags = flags, .process = {.environment = {"TZ=XST-11:30"}}});
+    std::tm shown{};
+    const std::string log = server().log();
+    EXPECT_NE(::strptime(log.c_str() + log.find(' ') + 1, "%Y/%m/%d %H:%M:%S", &shown), nullptr) << log;
+    return std::chrono::abs(std::chrono::system_clock::now() -
+                            std::chrono::system_clock::from_time_t(::timegm(&shown)));
+  };
+  EXPECT_LT(distance_from_utc({"--logtime_utc"}), hours(5));
+  EXPECT_GT(distance_from_utc({}), hours(5));
+}
+
 TEST_P(Operations, OP_11_WithoutTimeAndWithoutNoise) {
   start_flags({"--logtime=false"});
   connected();
@@ -292,6 +346,27 @@ TEST_P(Operations, OP_15_ABlockedLogNeverBlocksMessages) {
                                  std::regex("\\d+ [a-z ]*(lost|dropped)|(lost|dropped) \\d+"));
       },
       "a word about lost lines");
+}
+
+TEST_P(Operations, OP_15_AFullLogNeverBlocksMessages) {
+  const TempDirectory directory;
+  std::vector<std::string> flags{"-a", "127.0.0.1", "-p", "-1", "-DV", "-l", "/dev/full"};
+  for (const std::string& flag : backend_flags(GetParam())) flags.push_back(flag);
+  flags.insert(flags.end(), {"--ports_file_dir", directory.path()});
+  Process full(server_binary(), flags);
+  const std::string program = std::filesystem::path(server_binary()).filename();
+  const std::string ports = directory / fmt::format("{}_{}.ports", program, full.pid());
+  ASSERT_TRUE(full.wait_until([&] { return Json::accept(read_file(ports)); })) << full.output();
+  const std::string url = Json::parse(read_file(ports))["nats"][0];
+  Client one(std::stoi(url.substr(url.rfind(':') + 1)));
+  one.connect_ok();
+  one.send("SUB a 1\r\n");
+  for (int i = 0; i < 1000; ++i) {
+    one.send("PUB a 2\r\nhi\r\n");
+    one.expect("MSG a 1 2\r\nhi\r\n");
+  }
+  full.signal(SIGTERM);
+  EXPECT_EQ(full.wait_exit(), is_oracle() ? 1 : 0);
 }
 
 TEST_P(Operations, OP_38_OutOfDescriptorsAcceptingPausesAndResumes) {

@@ -16,6 +16,13 @@ Json user(std::string_view name, std::string_view password) {
   return {{"user", name}, {"pass", password}};
 }
 
+std::string bcrypt(const std::string& password) {
+  char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+  if (crypt_gensalt_rn("$2b$", 4, nullptr, 0, setting, sizeof setting) == nullptr) return "*0";
+  crypt_data data{};
+  return crypt_rn(password.c_str(), setting, &data, sizeof data);
+}
+
 void expect_none(const std::string& text, const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) EXPECT_THAT(text, testing::Not(testing::HasSubstr(secret)));
 }
@@ -45,6 +52,34 @@ TEST_P(SecretsInSight, AU_43_AT_39_NoLogOfAnyLoginShowsASecret) {
   EXPECT_THAT(log, testing::HasSubstr("CONNECT"));
   expect_none(log, {"Pa55word1", "Pa55word2", "Wr0ngPass", "Odd0ne"});
   if (!is_oracle()) expect_none(log, {"Wr0ngToken", "Wr0ngJwt", "Wr0ngSig"});
+}
+
+TEST_P(SecretsInSight, AU_43_AT_39_NoLogOfATokenOrAHashShowsIt) {
+  const std::string password_hash = bcrypt("Pa55word1");
+  const std::string token_hash = bcrypt("T0kenText");
+  struct Kind {
+    std::string config;
+    Json right;
+    Json wrong;
+  };
+  for (const Kind& kind :
+       {Kind{"authorization { token: T0kenText }", {{"auth_token", "T0kenText"}}, {{"auth_token", "Wr0ng"}}},
+        Kind{fmt::format("authorization {{ token: \"{}\" }}", token_hash),
+             {{"auth_token", "T0kenText"}},
+             {{"auth_token", "Wr0ng"}}},
+        Kind{fmt::format("authorization {{ users = [ {{user: anna, password: \"{}\"}} ] }}", password_hash),
+             user("anna", "Pa55word1"), user("anna", "Wr0ng")}}) {
+    SCOPED_TRACE(kind.config);
+    start_config(kind.config, {"-DV"});
+    connected(kind.right);
+    client().connect_refused(kind.wrong);
+    if (!is_oracle()) client().connect_refused({{"auth_token", token_hash}});  // the hash is no password
+    server().stop();
+    EXPECT_THAT(server().log(), testing::HasSubstr("CONNECT"));
+    // The reference redacts the first secret of a line only when it is a password.
+    if (is_oracle() && kind.right.contains("auth_token")) continue;
+    expect_none(server().log(), {"Pa55word1", "T0kenText", "Wr0ng", password_hash, token_hash});
+  }
 }
 
 TEST_P(SecretsInSight, AU_43_ThePasswordInATraceIsRedacted) {
@@ -114,12 +149,26 @@ TEST_P(SecretsInSight, AU_45_AT_39_TheProcessListShowsNoSecret) {
   }
 }
 
-TEST_P(SecretsInSight, AU_46_TheProcessIsNotDumpable) {
+// What is not dumpable leaves no core file, and its memory and environment are hidden from its own user.
+TEST(SecretsInMemory, AU_46_TheProcessIsNotDumpable) {
   NUNCIO_OURS_ONLY();
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
-  start_flags({"--user", "anna", "--pass", "b"});
-  // /proc/PID of a process that is not dumpable belongs to root.
-  EXPECT_NE(::access(fmt::format("/proc/{}/environ", server().pid()).c_str(), R_OK), 0);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers have to look into their own process";
+#endif
+  const ProcessSettings as_user{.without_root = true};  // root may read everything
+  const auto is_readable = [&](const Process& process) {
+    return run("/bin/cat", {fmt::format("/proc/{}/environ", process.pid())}, as_user).exit_status == 0;
+  };
+  Process ordinary("/bin/sleep", {"60"}, as_user);
+  EXPECT_TRUE(ordinary.wait_until([&] { return is_readable(ordinary); }));
+
+  const ProgramCopy program;
+  Process server(program.path(),
+                 {"-a", "127.0.0.1", "-p", "-1", "--io_backend", "epoll", "--user", "anna", "--pass", "b"},
+                 as_user);
+  ASSERT_TRUE(server.wait_until([&] { return server.output().find("Server is ready") != std::string::npos; }))
+      << server.output();
+  EXPECT_FALSE(is_readable(server));
 }
 
 TEST_P(SecretsInSight, AT_37_NothingAClientSaysReachesTheLogUnescaped) {
