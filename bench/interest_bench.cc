@@ -1,5 +1,5 @@
 // What interest costs: matching with and without the cache's help, SUB and UNSUB beside many others, memory.
-// The rows are those of DESIGN.md's table. Memory is what malloc counts, so nothing that the C++ library
+// Memory is what malloc counts, so nothing that the C++ library
 // keeps is lost.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

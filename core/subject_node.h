@@ -25,7 +25,8 @@ struct SubjectOfWorker : SubscriptionList {
   std::atomic<SubjectOfWorker*> next{nullptr};
   SubjectNode* node;  // the worker's thread only
 };
-static_assert(sizeof(SubjectOfWorker) == 32, "half a million of them: see the memory row in DESIGN.md");
+static_assert(sizeof(SubjectOfWorker) == 32,
+              "one for each subject and worker, half a million of them in a large system");
 
 struct QueuePlace : SubjectOfWorker {
   QueuePlace(WorkerId w, SubjectNode* of, std::string_view queue)

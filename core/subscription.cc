@@ -32,7 +32,7 @@ LongSid* long_sid(const char* inside) {
 
 }  // namespace
 
-static_assert(sizeof(Subscription) == 48, "half a million of them: see the memory row in DESIGN.md");
+static_assert(sizeof(Subscription) == 48, "one for each SUB, half a million of them in a large system");
 static_assert(sizeof(SubscriptionList) == 16);
 
 std::string_view Subscription::sid() const {

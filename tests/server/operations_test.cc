@@ -276,7 +276,9 @@ TEST_P(Operations, OP_11_LocalTimeOrUtc) {
     return std::chrono::abs(std::chrono::system_clock::now() -
                             std::chrono::system_clock::from_time_t(::timegm(&shown)));
   };
-  EXPECT_LT(distance_from_utc({"--logtime_utc"}), hours(5));
+  if (!is_oracle()) {  // 2.9.10 has no such flag
+    EXPECT_LT(distance_from_utc({"--logtime_utc"}), hours(5));
+  }
   EXPECT_GT(distance_from_utc({}), hours(5));
 }
 
