@@ -42,24 +42,26 @@ struct Spilled {
   }
 };
 
-// Short texts, without the call that memcmp is: 3 ns less for a subject of 10 bytes.
+template <typename Word>
+bool is_equal_word(const char* a, const char* b) {
+  Word x, y;
+  std::memcpy(&x, a, sizeof(x));
+  std::memcpy(&y, b, sizeof(y));
+  return x == y;
+}
+
+// Short texts, without the call that memcmp is and without a byte loop: first and last word, which may
+// overlap.
 inline bool is_equal(const char* a, const char* b, size_t size) {
-  const auto differs_at = [a, b](size_t at) {
-    uint64_t x, y;
-    std::memcpy(&x, a + at, sizeof(x));
-    std::memcpy(&y, b + at, sizeof(y));
-    return x != y;
-  };
-  if (size < 8) {
-    for (size_t i = 0; i < size; ++i) {
-      if (a[i] != b[i]) return false;
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8) {
+      if (!is_equal_word<uint64_t>(a + i, b + i)) return false;
     }
-    return true;
+    return is_equal_word<uint64_t>(a + size - 8, b + size - 8);
   }
-  for (size_t i = 0; i + 8 < size; i += 8) {
-    if (differs_at(i)) return false;
-  }
-  return !differs_at(size - 8);
+  if (size >= 4) return is_equal_word<uint32_t>(a, b) && is_equal_word<uint32_t>(a + size - 4, b + size - 4);
+  if (size >= 2) return is_equal_word<uint16_t>(a, b) && a[size - 1] == b[size - 1];
+  return size == 0 || a[0] == b[0];
 }
 
 struct alignas(64) Entry {
@@ -146,7 +148,7 @@ struct Matcher::Cache {
   size_t replaced = 0;  // since the cache was cleared
   size_t spilled_bytes = 0;
   Entry uncached;
-  Entry* last = nullptr;         // the entry of the last match() that used one, of hash `last_hash`
+  Entry* last = nullptr;  // the entry of the last match() that used one, of hash `last_hash`
   uint64_t last_hash = 0;
 
   // Kept from one build to the next, so that none allocates.
@@ -169,7 +171,8 @@ const Matcher::Counters& Matcher::counters() const {
 const Match& Matcher::match(std::string_view subject) {
   Cache& cache = *cache_;
   // A publisher mostly stays with its subject: then neither hash nor search is needed.
-  if (cache.last != nullptr && cache.last->is_of(subject) && cache.is_valid(*cache.last, cache.last_hash)) [[likely]] {
+  if (cache.last != nullptr && cache.last->is_of(subject) && cache.is_valid(*cache.last, cache.last_hash))
+      [[likely]] {
     ++cache.counters.hits;
     return cache.last->match;
   }
