@@ -211,7 +211,7 @@ constexpr std::array<Field<FileOptions>, 47> top_level_fields = {{
     {"max_subs", "max_subscriptions", limit<&Options::subscriptions_max, INT64_MAX>},
     {"max_sub_tokens", "max_sub_tokens", subject_tokens},
     {"max_subscription_tokens", "max_sub_tokens", subject_tokens},
-    {"max_control_line", "max_control_line", size<&Options::control_line_max, INT32_MAX>},
+    {"max_control_line", "max_control_line", size<&Options::control_line_max, 64 * 1024>},
     {"max_payload", "max_payload", payload},
     {"max_pending", "max_pending", pending},
     {"write_deadline", "write_deadline", duration<&Options::write_deadline>},
