@@ -189,7 +189,7 @@ void Verifier::State::start_hashers(size_t count) {
     });
     return hasher;
   };
-  for (size_t i = 0; i < count; ++i) hashers.push_back(start("verifier idle", true));
+  for (size_t i = 0; i < count; ++i) hashers.push_back(start("verifier idle", settings.at_idle_priority));
   rescuer = start("verifier late", false);
 }
 

@@ -39,6 +39,7 @@ struct CheckResult {
 
 struct VerifierSettings {
   unsigned threads = 0;     // 0: max(1, cores / 2)
+  bool at_idle_priority = true;  // false: for tests that count on progress beside a busy machine
   size_t queue_max = 4096;  // waiting checks, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;

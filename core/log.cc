@@ -25,6 +25,7 @@ constexpr size_t queue_lines = 8192;
 
 std::atomic<bool> debug_enabled{false};
 std::atomic<bool> trace_enabled{false};
+std::atomic<bool> is_writing{false};  // the writer is inside the target, which may block
 bool with_colour = false;
 
 // Standard error or a file that can be reopened. Runs on the writer thread only; before each line it tells
@@ -63,10 +64,12 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   void write(const spdlog::details::log_msg& message) {
+    is_writing = true;
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
     std::fwrite(line.data(), 1, line.size(), file_);
     std::fflush(file_);
+    is_writing = false;
   }
 
   void close() {
@@ -122,12 +125,12 @@ std::string start(const Settings& settings) {
 bool stop() {
   if (!logger) return true;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (queue->queue_size() > 0) {
+  while (queue->queue_size() > 0 || is_writing) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  queue.reset();  // writes the rest and joins; only then is nobody left who could hold the logger
   logger.reset();
-  queue.reset();  // writes the rest and joins
   target.reset();
   return true;
 }

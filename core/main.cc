@@ -120,7 +120,7 @@ int check(const CommandLine& command_line) {
   return report.exit_code;
 }
 
-int serve(const CommandLine& command_line) {
+int serve(CommandLine& command_line) {
   config::LoadedOptions loaded = config::load_options(command_line);
   auto table = make_table(loaded);
   if (!loaded.errors.empty()) {
@@ -129,7 +129,13 @@ int serve(const CommandLine& command_line) {
     }
     return EXIT_FAILURE;
   }
-  const Options& options = loaded.options;
+  Options& options = loaded.options;
+  // The table has what it needs of them.
+  command_line.password.reset();
+  command_line.token.reset();
+  options.authorization.password.clear();
+  options.authorization.token.clear();
+  for (UserOptions& user : options.authorization.users) user.password.clear();
   const sigset_t handled = block_signals();
   if (const std::string problem = log::start(options.log); !problem.empty()) {
     std::fprintf(stderr, "nuncio-server: %s\n", problem.c_str());
@@ -162,7 +168,7 @@ int serve(const CommandLine& command_line) {
   return EXIT_SUCCESS;
 }
 
-int run(const CommandLine& command_line) {
+int run(CommandLine& command_line) {
   switch (command_line.action) {
     case CommandLine::Action::serve:
       return serve(command_line);
@@ -190,7 +196,7 @@ int run(const CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const CommandLine command_line = parse_command_line(argc, argv);
+  CommandLine command_line = parse_command_line(argc, argv);
   scrub_secrets(argc, argv);
   const int status = run(command_line);
   // A log target that hangs must not keep the process: nothing else is left to do.

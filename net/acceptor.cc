@@ -21,9 +21,9 @@
 namespace nuncio::net {
 namespace {
 
-constexpr int accepts_per_turn = 64;       // OP-39: an accept storm comes in pieces
-constexpr int pause_ms = 100;              // without descriptors, until the next try
-constexpr uint32_t over_limit_max = 1000;  // connections beyond the limit that are still told so
+constexpr int accepts_per_turn = 64;    // OP-39: an accept storm comes in pieces
+constexpr int pause_ms = 100;           // without descriptors, until the next try
+constexpr uint32_t refused_max = 1000;  // connections beyond the limit that are still told so
 
 }  // namespace
 
@@ -129,17 +129,17 @@ bool Acceptor::accept_some() {
 void Acceptor::hand_over(int socket, const sockaddr_storage& from) {
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  const uint32_t open = server_.connections.fetch_add(1, std::memory_order_relaxed);
-  const uint32_t open_max = server_.options.connections_max;
-  if (open >= open_max + over_limit_max) {
-    server_.connections.fetch_sub(1, std::memory_order_relaxed);
+  // Only this thread counts up.
+  const bool is_full = server_.connections.load(std::memory_order_relaxed) >= server_.options.connections_max;
+  if (is_full && server_.refused.load(std::memory_order_relaxed) >= refused_max) {
     close(socket);
     return;
   }
+  (is_full ? server_.refused : server_.connections).fetch_add(1, std::memory_order_relaxed);
   Worker& worker = least_loaded();
   worker.load.fetch_add(1, std::memory_order_relaxed);
-  worker.post(NewSocket{socket, Address(from), ++last_id_,
-                        open >= open_max ? Reason::connections_exceeded : Reason::none});
+  worker.post(
+      NewSocket{socket, Address(from), ++last_id_, is_full ? Reason::connections_exceeded : Reason::none});
 }
 
 Worker& Acceptor::least_loaded() const {

@@ -118,12 +118,16 @@ inline void Client::execute(const Operation& operation, const BlockRef* block) {
       is_rtt_known_ = true;
       return;
     case Verb::connect:
-      return connect(operation.argument);
+      connect(operation.argument);
+      // The bytes are ours, in a receive buffer or a block; the next reader must not find a password there
+      // (I8).
+      return wipe(const_cast<char*>(operation.argument.data()), operation.argument.size());
     case Verb::info:
     case Verb::ok:
       return;
     case Verb::err:
-      log::error("{} - client error {}", label(), log::quoted(operation.argument));
+      if (worker_.may_log_refusal())
+        log::error("{} - client error {}", label(), log::quoted(operation.argument));
       return connection_.close(Reason::client_reported_error);
   }
 }
@@ -153,7 +157,10 @@ inline void Client::publish(const Operation& operation, const BlockRef* block) {
   }
   message.head = {operation.tail.data(),
                   static_cast<size_t>(operation.payload.data() - operation.tail.data())};
-  if (block != nullptr && message.payload.size() > payload_copied_max) [[unlikely]]
+  // Referred to where it lies, unless that would hold much more memory than it counts as.
+  const bool is_shareable = block != nullptr && message.payload.size() > payload_copied_max &&
+                            (*block)->capacity() <= 2 * message.payload.size();
+  if (is_shareable) [[unlikely]]
     message.block = block->share();
   route(match, message);
 }
@@ -301,7 +308,9 @@ void Client::on_closing(Reason reason) {
     log::info("{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
               label(), format_duration(options.write_deadline), connection_.outbox.parts_count(),
               connection_.outbox.pending());
-  } else if (!wire_text(reason).empty() && !is_login_refusal(reason)) {
+  } else if (reason == Reason::unknown_operation || reason == Reason::authentication_timeout) {
+    log::debug("{} - {}", label(), wire_text(reason));  // anybody can cause them (CP-73)
+  } else if (!wire_text(reason).empty() && !is_login_refusal(reason) && worker_.may_log_refusal()) {
     log::error("{} - {}", label(), wire_text(reason));
   }
   log::debug("{} - Client connection closed: {}", label(), close_name(reason));
@@ -311,6 +320,10 @@ void Client::say(std::string_view line) {
   if (log::enabled(log::Level::trace)) [[unlikely]]
     trace_sent(connection_, line);
   connection_.send(line);
+  // Answers count like messages: who asks without reading is cut.
+  if (connection_.outbox.pending() > worker_.server().options.pending_max) [[unlikely]] {
+    connection_.close(Reason::slow_consumer_pending);
+  }
 }
 
 void Client::say_error(std::string_view text) {

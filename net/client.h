@@ -36,6 +36,7 @@ class Client final : public Session {
   void accept_connect(std::shared_ptr<const auth::User> user);
   void refuse(Reason reason);
   bool keeps_identity(const Credentials& given) const;
+  bool changes_identity(const auth::User& next) const;
 
   void execute(const Operation& operation, const BlockRef* block);
   void publish(const Operation& operation, const BlockRef* block);
@@ -62,11 +63,12 @@ class Client final : public Session {
   bool is_admitted_ = false;    // may do more than CONNECT
   bool has_connected_ = false;  // a CONNECT was accepted
   bool is_verifying_ = false;
-  bool is_picky_ = true;         // verbose or pedantic
-  bool is_traced_ = false;       // -V, as of this piece of input
-  ConnectOptions connect_;       // its secrets are wiped once they were judged
-  ConnectOptions connect_next_;  // while the verifier is at work
-  auth::Decision decision_;      // likewise
+  Reason connect_problem_ = Reason::none;  // of the CONNECT being judged, beside its credentials
+  bool is_picky_ = true;                   // verbose or pedantic
+  bool is_traced_ = false;                 // -V, as of this piece of input
+  ConnectOptions connect_;                 // its secrets are wiped once they were judged
+  ConnectOptions connect_next_;            // while the verifier is at work
+  auth::Decision decision_;                // likewise
   std::shared_ptr<const auth::User> user_;
   Account* account_ = nullptr;
   SubscriptionTable subscriptions_;

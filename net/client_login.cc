@@ -14,20 +14,19 @@ void Client::connect(std::string_view json) {
   ConnectOptions next = connect_;
   next.credentials = {};
   const Reason reason = parse_connect(json, next);
-  if (is_login_refusal(reason)) return refuse(reason);
-  if (reason != Reason::none) return connection_.close(reason);
+  if (reason == Reason::parse_error) return connection_.close(reason);
+  connect_problem_ = reason;  // told only to whom the credentials let in, as the reference does
   log_in(std::move(next));
 }
 
 void Client::log_in(ConnectOptions next) {
   // The secrets of the first CONNECT are gone: a second one may change options, or prove the same identity
   // again.
-  if (has_connected_ && keeps_identity(next.credentials)) {
-    next.credentials.user = connect_.credentials.user;
-    connect_ = std::move(next);
+  connect_next_ = std::move(next);
+  if (has_connected_ && keeps_identity(connect_next_.credentials)) {
+    connect_next_.credentials.user = connect_.credentials.user;
     return accept_connect(user_);
   }
-  connect_next_ = std::move(next);
   auth::Decision decision = worker_.table().decide(connect_next_.credentials);
   switch (decision.kind) {
     case auth::Decision::Kind::refused:
@@ -37,14 +36,20 @@ void Client::log_in(ConnectOptions next) {
     case auth::Decision::Kind::admitted:
       break;
   }
-  if (has_connected_ && decision.user->name != user_->name) return refuse(Reason::credentials_changed);
-  connect_ = std::move(connect_next_);
+  if (changes_identity(*decision.user)) return refuse(Reason::credentials_changed);
   accept_connect(std::move(decision.user));
 }
 
 bool Client::keeps_identity(const Credentials& given) const {
   return given.password.empty() && given.token.empty() && given.nkey.empty() &&
          (given.user.empty() || given.user == connect_.credentials.user);
+}
+
+// A second CONNECT, or a first one after subscriptions were made as the no_auth_user, may not become somebody
+// else: what was subscribed as the one must not stay with the other (CP-17).
+bool Client::changes_identity(const auth::User& next) const {
+  const bool has_acted = has_connected_ || subscriptions_.size() != 0;
+  return has_acted && user_ != nullptr && next.name != user_->name;
 }
 
 // A hash is never computed here (I2): a cached verdict, or the pool's.
@@ -76,8 +81,7 @@ void Client::on_verified(const auth::CheckResult& result) {
   if (!result.matches || decision.user == nullptr) return refuse(decision.reason);
   // The table may have been swapped since: the secret that was checked must still be this user's.
   if (!worker_.table().still_admits(*decision.user)) return refuse(decision.reason);
-  if (has_connected_ && decision.user->name != user_->name) return refuse(Reason::credentials_changed);
-  connect_ = std::move(connect_next_);
+  if (changes_identity(*decision.user)) return refuse(Reason::credentials_changed);
   accept_connect(decision.user);
   connection_.resume(Connection::verifying);
 }
@@ -95,8 +99,16 @@ void Client::admit(std::shared_ptr<const auth::User> user) {
   is_admitted_ = true;
 }
 
+// The credentials are right; now what else the CONNECT asks for is judged.
 void Client::accept_connect(std::shared_ptr<const auth::User> user) {
+  if (is_login_refusal(connect_problem_)) return refuse(connect_problem_);
+  connect_ = std::move(connect_next_);
+  if (connect_problem_ != Reason::none) return connection_.close(connect_problem_);
   admit(std::move(user));
+  if (connect_.no_responders &&
+      !connection_.wants_headers) {  // also where this server has headers switched off
+    return connection_.close(Reason::no_responders_without_headers);
+  }
   if (!has_connected_) schedule_first_ping();
   has_connected_ = true;
   say_ok();

@@ -19,7 +19,8 @@ constexpr int64_t stall_ns = 5'000'000;      // CP-62: the reference stalls 2 to
 constexpr uint64_t stall_bytes = 16 * 1024;  // between two stalls: nobody is stopped for good
 constexpr int64_t cautious_ns = 100'000'000;
 constexpr int64_t breath_ns = 1'000'000;
-constexpr size_t whole_piece = 64 * 1024;     // about a receive buffer
+constexpr size_t whole_piece = 64 * 1024;  // about a receive buffer
+constexpr int64_t linger_at_stop_ns = 100'000'000;
 constexpr int64_t linger_ns = 1'000'000'000;  // how long a refused peer may take to read its -ERR
 
 // Ends after which nothing can or should be sent any more.
@@ -142,7 +143,7 @@ void Connection::resume(Pause why) {
   if (paused_ != 0) return;
   if (!input_.empty()) execute_kept();
   if (paused_ != 0 || is_closing_) return;
-  if (is_receive_over_) return close(Reason::client_closed);
+  if (is_receive_over_) return close(is_receive_broken_ ? Reason::read_error : Reason::client_closed);
   resume_receive();
 }
 
@@ -181,11 +182,15 @@ void Connection::on_end_of_stream() {
   is_receive_over_ = true;
   if (is_lingering_) return end_now();
   // What came before is executed first (CP-55): a paused connection closes when it has caught up.
-  if (paused_ == 0 || input_.empty()) close(Reason::client_closed);
+  // A client that leaves while its credentials are checked gives up its place at once (AU-7).
+  if (paused_ == 0 || input_.empty() || is_paused(verifying)) close(Reason::client_closed);
 }
 
 void Connection::on_receive_failed() {
   is_receive_over_ = true;
+  is_receive_broken_ = true;
+  // What came before the reset is executed as before a FIN.
+  if (paused_ != 0 && !is_paused(verifying) && !input_.empty()) return;
   close(Reason::read_error);
   end_now();
 }
@@ -206,10 +211,11 @@ void Connection::close(Reason reason) {
 }
 
 void Connection::end_when_flushed() {
-  if (is_receive_over_ || close_reason_ == Reason::server_shutdown) return end_now();
+  if (is_receive_over_) return end_now();
   if (is_lingering_) return;
   is_lingering_ = true;
-  linger_until_ns_ = worker.now_ns() + linger_ns;
+  linger_until_ns_ =
+      worker.now_ns() + (close_reason_ == Reason::server_shutdown ? linger_at_stop_ns : linger_ns);
   schedule(linger_until_ns_);
   worker.io().shutdown_send(slot);
 }
@@ -222,11 +228,15 @@ void Connection::end_now() {
 
 void Connection::schedule(int64_t at_ns) {
   if (timer_at_ns_ != 0 && timer_at_ns_ <= at_ns) return;
+  // The later one stays with the worker: when its time is asked for again, it is there.
+  const int64_t later_ns = timer_at_ns_;
   timer_at_ns_ = at_ns;
-  worker.add_timer(at_ns, *this);
+  if (at_ns != later_timer_ns_) worker.add_timer(at_ns, *this);
+  if (later_ns != 0 || at_ns == later_timer_ns_) later_timer_ns_ = later_ns;
 }
 
 void Connection::on_timer(int64_t at_ns, int64_t now_ns) {
+  if (at_ns == later_timer_ns_) later_timer_ns_ = 0;
   if (at_ns != timer_at_ns_) return;  // rescheduled since
   timer_at_ns_ = 0;
   if (is_ending_) return;

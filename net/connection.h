@@ -130,13 +130,15 @@ class Connection : public Receiver {
   bool is_closing_ = false;
   bool is_lingering_ = false;       // FIN sent, waiting for the peer's
   bool is_ending_ = false;          // io.close() called
+  bool is_receive_broken_ = false;  // by a reset
   bool is_receive_over_ = false;    // the peer finished sending
   bool is_receive_paused_ = false;  // io.pause_receive() called
   Reason close_reason_ = Reason::none;
   uint64_t needed_ = 0;  // size of the operation whose start is kept, when known
   Input input_;
   int64_t send_began_ns_ = 0;
-  int64_t timer_at_ns_ = 0;
+  int64_t timer_at_ns_ = 0;     // what the worker will wake us for
+  int64_t later_timer_ns_ = 0;  // another one that it still holds
   int64_t linger_until_ns_ = 0;
   int64_t stalled_until_ns_ = 0;
   uint64_t received_at_stall_ = 0;

@@ -18,6 +18,8 @@
 namespace nuncio::net {
 namespace {
 
+// Records that wait for a ring, above which none is passed on to it.
+constexpr size_t passed_on_max = 1024;
 // Queue names that go into one record; more of them make several.
 constexpr size_t record_names_max = 16 * 1024;
 
@@ -321,7 +323,7 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
   } while (next_share < shares_.size());
 }
 
-bool Delivery::drain() {
+bool Delivery::drain(bool is_unlimited) {
   const auto workers = static_cast<WorkerId>(rings_.size());
   for (WorkerId from = 0; from < workers; ++from) {
     if (from != id_) worker_.server().worker(from).delivery().ring_to(id_).begin_read();
@@ -334,7 +336,7 @@ bool Delivery::drain() {
       Record record;
       std::memcpy(&record, at, sizeof(Record));
       receive_record(record, at + sizeof(Record));
-      if (appended_ > turn_appended_max) [[unlikely]] {
+      if (appended_ > turn_appended_max && !is_unlimited) [[unlikely]] {
         ring.finish_read();
         drain_next_ = from;
         return false;
@@ -373,6 +375,11 @@ void Delivery::receive_record(const Record& record, const char* bytes) {
   if (record.queues != 0) {
     const char* names = after_head + (record.block != nullptr ? 0 : record.payload_size);
     receive_for_queues(record, names, match, message);
+    // Nobody can be paused for what is passed on: when the way to a worker is blocked for long, it is
+    // dropped.
+    std::erase_if(shares_, [this](const QueueShare& share) {
+      return rings_[share.worker]->spill_size() > passed_on_max;
+    });
     if (!shares_.empty())
       send_to_workers(account, message, record.publisher, 0, record.tried | uint64_t{1} << id_);
   }

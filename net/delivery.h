@@ -27,8 +27,8 @@ class Delivery {
   bool publish(const Account& account, const Match& match, Message& message, Connection& publisher);
 
   // Delivers what other workers published, up to what was visible when it was called. False when the turn's
-  // limit was reached first: then nothing received may be executed in this turn (I4).
-  bool drain();
+  // limit was reached first (not when unlimited): then nothing received may be executed in this turn (I4).
+  bool drain(bool is_unlimited);
   // Nothing waits in the rings to this worker. For the sleeper's last look.
   bool is_drained() const;
 

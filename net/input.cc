@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/secret.h"
+
 namespace nuncio::net {
 
 void Input::append(std::string_view bytes, uint64_t expected) {
@@ -11,7 +13,10 @@ void Input::append(std::string_view bytes, uint64_t expected) {
   if (total > room) {
     // Doubling keeps the copying of a trickled operation linear.
     BlockRef larger(Block::make(std::max({total, 2 * size_, 256u})));
-    if (size_ != 0) std::memcpy(larger->data(), block_->data() + begin_, size_);
+    if (size_ != 0) {
+      std::memcpy(larger->data(), block_->data() + begin_, size_);
+      wipe(block_->data() + begin_, size_);  // it may be the start of a CONNECT, with a password
+    }
     block_ = std::move(larger);
     begin_ = 0;
   }

@@ -80,7 +80,7 @@ unsigned Outbox::begin_send(iovec (&parts)[parts_max]) {
   if (sending_bytes_ != 0 || pending_ == 0) return 0;
   seal();
   unsigned count = 0;
-  for (size_t i = first_; i < segments_.size() && count < parts_max; ++i) {
+  for (size_t i = first_; i < segments_.size() && count < parts_max && sending_bytes_ < send_max; ++i) {
     const Segment& segment = segments_[i];
     if (segment.size == 0) continue;
     parts[count++] = {segment.data, segment.size};

@@ -67,6 +67,8 @@ class Outbox {
 
   // Fills `parts` with what is to be sent next; 0 when there is nothing or a send is under way already.
   static constexpr unsigned parts_max = 64;
+  static constexpr uint64_t send_max =
+      1024 * 1024 * 1024;  // then no further part: sizes are 32 bits below here
   unsigned begin_send(iovec (&parts)[parts_max]);
   // The send that begin_send() described is over; `size` bytes of it went out.
   void end_send(uint64_t size);

@@ -27,6 +27,7 @@ class PeerRing {
   // Producer: keeps a record until there is room; arguments as for reserve(). Always succeeds, and commits.
   char* spill(uint32_t size, uint32_t weight);
   bool has_spill() const { return !spilled_.empty(); }
+  size_t spill_size() const { return spilled_.size(); }
   // Producer: moves spilled records into the ring as far as they fit; true when none is left.
   bool retry_spill();
 
@@ -53,8 +54,7 @@ class PeerRing {
     uint32_t weight;
   };
   static constexpr uint32_t pad = UINT32_MAX;
-  static constexpr uint64_t weight_max =
-      1024 * 1024;  // one record of any weight fits when nothing else is there
+  static constexpr uint64_t weight_max = 512 * 1024;  // one record of any weight fits into an empty ring
 
   uint32_t capacity_;
   std::unique_ptr<char[]> memory_;

@@ -47,11 +47,11 @@ std::string Server::start() {
   });
   make_info();
   for (WorkerId id = 0; id < workers_count; ++id) workers_.push_back(std::make_unique<Worker>(*this, id));
-  for (auto& each : workers_) {
+  for (WorkerId id = 0; id < workers_count; ++id) {
     std::string why_not;
-    if (each->start(why_not)) continue;
+    if (workers_[id]->start(why_not)) continue;
     stop();
-    return fmt::format("cannot start worker {}: {}", each->id(), why_not);
+    return fmt::format("cannot start worker {}: {}", id, why_not);
   }
   log::info("Running {} workers on {} ({})", workers_count, io_name_, io_probe_);
   log::info("Listening for client connections on {}:{}", options.host, port_);

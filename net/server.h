@@ -51,6 +51,7 @@ class Server {
   Epochs epochs;
   auth::Snapshot<auth::AuthTable> table;
   std::unique_ptr<auth::Verifier> verifier;
+  std::atomic<uint32_t> refused{0};      // being told that the server is full
   std::atomic<uint32_t> connections{0};  // open clients, also those not logged in
 
  private:

@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t turn_received_max =
     256 * 1024;  // bytes executed before outboxes are sent (a turn's bound)
+constexpr unsigned turns_held_back_max = 4;
 constexpr unsigned removals_per_turn = 1000;
 constexpr int64_t spill_retry_ns = 200'000;
 constexpr int64_t stop_limit_ns = 2'000'000'000;
@@ -75,11 +76,15 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
     const std::span<const IoEvent> events = sleep();
     take_controls();
     delivery_.reset_appended();
-    if (delivery_.drain()) [[likely]] {
+    // Others may publish faster than we fan out: after some turns that were held back, drain whatever it
+    // takes.
+    if (delivery_.drain(turns_held_back_ == turns_held_back_max)) [[likely]] {
+      turns_held_back_ = 0;
       resume_paused();
       take_results();
       if (execute(events)) fire_timers();
     } else {
+      ++turns_held_back_;
       hold_back(events);
     }
     remove_subscriptions();
@@ -110,7 +115,7 @@ bool Worker::execute(std::span<const IoEvent> events) {
       received = 0;
       delivery_.reset_appended();
       // Go round: what others sent meanwhile, stalls among it, comes before what is left.
-      if (!delivery_.drain()) {
+      if (!delivery_.drain(false)) {
         hold_back(events.subspan(i + 1));
         return false;
       }
@@ -189,9 +194,7 @@ void Worker::adopt(const NewSocket& from) {
   Slot slot;
   if (is_stopping_) {
     ::close(from.socket);
-    load.fetch_sub(1, std::memory_order_relaxed);
-    server_.connections.fetch_sub(1, std::memory_order_relaxed);
-    return;
+    return count_out(from.refusal != Reason::none);
   }
   if (free_slots_.empty()) {
     slot = static_cast<Slot>(places_.size());
@@ -202,6 +205,7 @@ void Worker::adopt(const NewSocket& from) {
   }
   Place& place = places_[slot];
   place.is_closed = place.is_removing = false;
+  place.is_refused = from.refusal != Reason::none;
   place.connection = std::make_unique<Connection>(*this, slot, ++place.generation, from.address, from.id);
   Connection& connection = *place.connection;
   connection.session = std::make_unique<Client>(connection);
@@ -252,8 +256,12 @@ void Worker::release(Slot slot) {
   if (place.connection->is_in_flush_list) std::erase(flush_list_, place.connection.get());
   place.connection.reset();
   free_slots_.push_back(slot);
+  count_out(place.is_refused);
+}
+
+void Worker::count_out(bool is_refused) {
   load.fetch_sub(1, std::memory_order_relaxed);
-  server_.connections.fetch_sub(1, std::memory_order_relaxed);
+  (is_refused ? server_.refused : server_.connections).fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Worker::remove_subscriptions_later(Connection& connection) {
@@ -335,8 +343,7 @@ bool Worker::is_done() {
 
 bool Worker::may_log_refusal() {
   if (now_ns_ - refusal_window_ns_ > 1'000'000'000) {
-    if (refusals_unlogged_ != 0)
-      log::error("{} more authentication errors were not logged", refusals_unlogged_);
+    if (refusals_unlogged_ != 0) log::error("{} more errors of clients were not logged", refusals_unlogged_);
     refusal_window_ns_ = now_ns_;
     refusals_logged_ = 0;
     refusals_unlogged_ = 0;

@@ -78,6 +78,7 @@ class Worker {
     std::unique_ptr<Connection> connection;
     uint32_t generation = 0;
     bool is_closed = false;    // io has reported `closed`
+    bool is_refused = false;   // let in only to be told that the server is full
     bool is_removing = false;  // subscriptions are being removed
   };
   struct Reference {
@@ -106,6 +107,7 @@ class Worker {
   void begin_stop();
   bool is_done();
   void release(Slot slot);
+  void count_out(bool is_refused);
 
   enum Phase : int { running, ended, may_finish };
 
@@ -137,6 +139,7 @@ class Worker {
   std::atomic<bool> has_controls_{false};
   std::atomic<bool> is_asleep_{false};
 
+  unsigned turns_held_back_ = 0;  // in a row
   bool is_stopping_ = false;
   int64_t stop_by_ns_ = 0;
   int64_t refusal_window_ns_ = 0;

@@ -88,6 +88,7 @@ class HeldVerifier {
  public:
   explicit HeldVerifier(VerifierSettings settings = {}) {
     settings.threads = 1;
+    settings.at_idle_priority = false;
     settings.cache = false;
     const auto collect = results.sink();
     verifier.emplace(settings, [this, collect](CheckResult result) {
