@@ -122,7 +122,7 @@ void Entry::add_plain(const SubscriptionList* list) {
 
 }  // namespace
 
-struct Matcher::Cache {
+struct alignas(128) Matcher::Cache {  // no line shared with another worker's
   Cache(const Interest::Shared& s, WorkerId w) : shared(s), worker(w) { clear(entries_min); }
 
   bool is_valid(const Entry& entry, uint64_t hash) const {

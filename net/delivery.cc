@@ -23,31 +23,37 @@ constexpr size_t passed_on_max = 1024;
 // Queue names that go into one record; more of them make several.
 constexpr size_t record_names_max = 16 * 1024;
 
-// Copies where 32 readable bytes follow the source and 32 writable ones the target: one branch for most
-// texts.
-inline char* put(char* to, std::string_view text) {
-  std::memcpy(to, text.data(), 32);
-  if (text.size() > 32) [[unlikely]]
-    std::memcpy(to + 32, text.data() + 32, text.size() - 32);
-  return to + text.size();
+template <typename Word>
+char* put_ends(char* to, const char* from, size_t size) {  // first and last word, which may overlap
+  Word first, last;
+  std::memcpy(&first, from, sizeof(Word));
+  std::memcpy(&last, from + size - sizeof(Word), sizeof(Word));
+  std::memcpy(to, &first, sizeof(Word));
+  std::memcpy(to + size - sizeof(Word), &last, sizeof(Word));
+  return to + size;
 }
 
-// Copies without reading behind the source; for short ones (sids).
-inline char* put_exact(char* to, std::string_view text) {
+struct Bytes16 {
+  uint64_t low, high;
+};
+struct Bytes32 {
+  Bytes16 low, high;
+};
+
+// Copies without a call and without touching a byte outside, for the sizes that matter: sids, subjects, small
+// tails.
+inline char* put(char* to, std::string_view text) {
   const size_t size = text.size();
-  if (size >= 8) {
-    std::memcpy(to, text.data(), size);
-  } else if (size >= 4) {
-    uint32_t first, last;
-    std::memcpy(&first, text.data(), 4);
-    std::memcpy(&last, text.data() + size - 4, 4);
-    std::memcpy(to, &first, 4);
-    std::memcpy(to + size - 4, &last, 4);
-  } else {
-    to[0] = text[0];
-    to[size / 2] = text[size / 2];
-    to[size - 1] = text[size - 1];
+  const char* from = text.data();
+  if (size >= 16) {
+    if (size <= 32) return put_ends<Bytes16>(to, from, size);
+    if (size <= 64) return put_ends<Bytes32>(to, from, size);
+    std::memcpy(to, from, size);
+    return to + size;
   }
+  if (size >= 8) return put_ends<uint64_t>(to, from, size);
+  if (size >= 4) return put_ends<uint32_t>(to, from, size);
+  for (size_t i = 0; i < size; ++i) to[i] = from[i];
   return to + size;
 }
 
@@ -60,21 +66,30 @@ uint64_t next_random(uint64_t& state) {  // xorshift64*: even enough to spread m
 
 }  // namespace
 
-// What travels in a ring, followed by: subject, a blank, head, the payload unless it is in the block, the
-// queue names (each behind its 16-bit size).
+// What travels in a ring. Small, because every cache line of it crosses from core to core: a 16-byte message
+// takes 72 bytes with the ring's own header. Followed by `More` if there is any, the subject, a blank, head,
+// the payload unless it is in a block, and the queue names (each behind its 16-bit size).
 struct Delivery::Record {
   uint32_t account;
-  bool is_plain;    // for the plain subscriptions; else for the named queues only
-  bool is_stall;    // not a message: slow down the publisher
-  uint16_t queues;  // names at the end
-  uint32_t subject_size;
-  uint32_t reply_size;
-  uint32_t head_size;
+  uint32_t publisher_slot;
+  uint32_t publisher_generation;
   uint32_t payload_size;
   uint32_t header_size;
-  Publisher publisher;
-  Block* block;  // one reference travels with the record
-  const char* block_payload;
+  uint32_t head_size;
+  uint16_t subject_size;  // a control line has at most 64 KiB
+  uint16_t reply_size;
+  uint8_t publisher_worker;
+  uint8_t is_plain : 1;  // for the plain subscriptions; else for the named queues only
+  uint8_t is_stall : 1;  // not a message: slow down the publisher
+  uint8_t has_more : 1;
+  uint16_t queues;  // names at the end
+
+  Publisher publisher() const { return {publisher_worker, publisher_slot, publisher_generation}; }
+};
+
+struct Delivery::More {
+  Block* block;  // or null; one reference travels with the record
+  const char* payload;
   uint64_t tried;  // workers that could not place a queue's message
 };
 
@@ -143,7 +158,7 @@ inline void Delivery::append(Connection& receiver, const Subscription& subscript
   std::memcpy(begin, has_header ? "HMSG " : "MSG  ", 5);
   char* to = put(begin + (has_header ? 5 : 4), message.subject);
   *to++ = ' ';
-  to = put_exact(to, sid);
+  to = put(to, sid);
   *to++ = ' ';
   to = put(to, {message.head.data(), tail_size});
   receiver.outbox.commit(to);
@@ -182,13 +197,8 @@ inline void Delivery::append(Connection& receiver, const Subscription& subscript
   if (payload.size() <= payload_copied_max) {
     outbox.append(payload);
   } else {
-    if (!message.block) {
-      const auto size = static_cast<uint32_t>(message.payload.size());
-      message.block = BlockRef(Block::make(size));
-      std::memcpy(message.block->data(), message.payload.data(), size);
-      message.payload = {message.block->data(), size};
-      payload = message.payload.substr(size - payload.size());
-    }
+    message.move_to_block();
+    payload = message.payload.substr(message.payload.size() - payload.size());
     outbox.append_block(message.block.share(), payload.data(), static_cast<uint32_t>(payload.size()));
   }
   appended_ += outbox.pending() - before;
@@ -261,22 +271,21 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
                            bool is_plain, uint64_t tried) {
   Record record{};
   record.account = account.index;
-  record.is_plain = is_plain;
-  record.subject_size = static_cast<uint32_t>(message.subject.size());
-  record.reply_size = static_cast<uint32_t>(message.reply.size());
-  record.head_size = static_cast<uint32_t>(message.head.size());
+  record.publisher_slot = from.slot;
+  record.publisher_generation = from.generation;
+  record.publisher_worker = static_cast<uint8_t>(from.worker);
   record.payload_size = static_cast<uint32_t>(message.payload.size());
   record.header_size = message.header_size;
-  record.publisher = from;
-  record.tried = tried;
-  if (record.payload_size > payload_copied_max) {
-    if (!message.block) {
-      message.block = BlockRef(Block::make(record.payload_size));
-      std::memcpy(message.block->data(), message.payload.data(), record.payload_size);
-      message.payload = {message.block->data(), record.payload_size};
-    }
-    record.block_payload = message.payload.data();
+  record.head_size = static_cast<uint32_t>(message.head.size());
+  record.subject_size = static_cast<uint16_t>(message.subject.size());
+  record.reply_size = static_cast<uint16_t>(message.reply.size());
+  record.is_plain = is_plain;
+  if (shares_.empty() && record.payload_size <= payload_copied_max) [[likely]] {
+    char* at = begin_record(to, record, nullptr, 0);
+    put_message(at, message, message.payload.size());
+    return end_record(to);
   }
+  if (record.payload_size > payload_copied_max) message.move_to_block();
   size_t next_share = 0;
   do {
     // The names of this worker's queues, as many as one record takes.
@@ -289,38 +298,58 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
       ++record.queues;
     }
     if (!record.is_plain && record.queues == 0) break;
-    if (record.block_payload != nullptr) record.block = message.block.share().detach();
-    const size_t copied = record.block == nullptr ? record.payload_size : 0;
-    const size_t size = sizeof(Record) + record.subject_size + 1 + record.head_size + copied + names;
-    const uint32_t weight = record.block == nullptr ? 0 : record.payload_size;
-    PeerRing& ring = *rings_[to];
-    char* at = ring.has_spill() ? nullptr : ring.reserve(static_cast<uint32_t>(size), weight);
-    const bool is_spilled = at == nullptr;
-    if (is_spilled) {
-      at = ring.spill(static_cast<uint32_t>(size), weight);
-      has_spills_ = true;
-    }
-    std::memcpy(at, &record, sizeof(Record));
-    at += sizeof(Record);
-    std::memcpy(at, message.subject.data(), record.subject_size);
-    at += record.subject_size;
-    *at++ = ' ';
-    std::memcpy(at, message.head.data(), record.head_size);
-    at += record.head_size;
-    std::memcpy(at, message.payload.data(), copied);
-    at += copied;
+    record.has_more = 1;
+    const More more{message.block.share().detach(), message.payload.data(), tried};
+    char* at = begin_record(to, record, &more, names);
+    at = put_message(at, message, more.block == nullptr ? message.payload.size() : 0);
     for (size_t i = first_share; i < next_share; ++i) {
       if (shares_[i].worker != to) continue;
       const auto name_size = static_cast<uint16_t>(shares_[i].name.size());
       std::memcpy(at, &name_size, sizeof(name_size));
-      std::memcpy(at + sizeof(name_size), shares_[i].name.data(), name_size);
-      at += sizeof(name_size) + name_size;
+      at = put(at + sizeof(name_size), shares_[i].name);
     }
-    if (!is_spilled) ring.commit();
-    record_targets_ |= uint64_t{1} << to;
-    appended_ += size;
-    record.is_plain = false;
+    end_record(to);
+    record.is_plain = 0;
   } while (next_share < shares_.size());
+}
+
+// Room for a record in the ring, or in its spill; begins to write it. `names`: bytes of queue names.
+inline char* Delivery::begin_record(WorkerId to, const Record& record, const More* more, size_t names) {
+  const bool is_in_block = more != nullptr && more->block != nullptr;
+  const size_t size = sizeof(Record) + (more != nullptr ? sizeof(More) : 0) + record.subject_size + 1 +
+                      record.head_size + (is_in_block ? 0 : record.payload_size) + names;
+  const uint32_t weight = is_in_block ? record.payload_size : 0;
+  PeerRing& ring = *rings_[to];
+  char* at = ring.has_spill() ? nullptr : ring.reserve(static_cast<uint32_t>(size), weight);
+  is_record_spilled_ = at == nullptr;
+  if (is_record_spilled_) [[unlikely]] {
+    at = ring.spill(static_cast<uint32_t>(size), weight);
+    has_spills_ = true;
+  }
+  appended_ += size;
+  std::memcpy(at, &record, sizeof(Record));
+  if (more == nullptr) return at + sizeof(Record);
+  std::memcpy(at + sizeof(Record), more, sizeof(More));
+  return at + sizeof(Record) + sizeof(More);
+}
+
+// Subject, blank, head and the first `payload_size` bytes of the payload: one copy where they lie as they
+// came.
+inline char* Delivery::put_message(char* at, const Message& message, size_t payload_size) {
+  const size_t subject_size = message.subject.size() + 1;
+  if (message.is_plain_copy && message.subject.data() + subject_size == message.head.data() &&
+      payload_size != 0) [[likely]] {
+    return put(at, {message.subject.data(), subject_size + message.head.size() + payload_size});
+  }
+  at = put(at, message.subject);
+  *at++ = ' ';
+  at = put(at, message.head);
+  return put(at, message.payload.substr(0, payload_size));
+}
+
+inline void Delivery::end_record(WorkerId to) {
+  if (!is_record_spilled_) rings_[to]->commit();
+  record_targets_ |= uint64_t{1} << to;
 }
 
 bool Delivery::drain(bool is_unlimited) {
@@ -349,19 +378,24 @@ bool Delivery::drain(bool is_unlimited) {
 }
 
 void Delivery::receive_record(const Record& record, const char* bytes) {
-  if (record.is_stall) {
-    if (Connection* publisher = worker_.find(record.publisher.slot, record.publisher.generation)) {
+  const Publisher from = record.publisher();
+  if (record.is_stall) [[unlikely]] {
+    if (Connection* publisher = worker_.find(from.slot, from.generation))
       publisher->pause(Connection::stalled);
-    }
     return;
+  }
+  More more{};
+  if (record.has_more) {
+    std::memcpy(&more, bytes, sizeof(More));
+    bytes += sizeof(More);
   }
   Message message;
   message.subject = {bytes, record.subject_size};
   message.head = {bytes + record.subject_size + 1, record.head_size};
   message.reply = message.head.substr(0, record.reply_size);
   const char* const after_head = message.head.data() + record.head_size;
-  message.block = BlockRef(record.block);
-  message.payload = {record.block != nullptr ? record.block_payload : after_head, record.payload_size};
+  message.block = BlockRef(more.block);
+  message.payload = {more.block != nullptr ? more.payload : after_head, record.payload_size};
   message.header_size = record.header_size;
   message.judge(log::enabled(log::Level::trace));
 
@@ -369,19 +403,19 @@ void Delivery::receive_record(const Record& record, const char* bytes) {
   const Match& match = worker_.matcher(account).match(message.subject);
   if (record.is_plain) {
     for (const SubscriptionList* list : match.plain) {
-      for (Subscription* subscription : *list) deliver(*subscription, message, record.publisher, nullptr);
+      for (Subscription* subscription : *list) deliver(*subscription, message, from, nullptr);
     }
   }
   if (record.queues != 0) {
-    const char* names = after_head + (record.block != nullptr ? 0 : record.payload_size);
-    receive_for_queues(record, names, match, message);
+    const uint64_t tried = more.tried | uint64_t{1} << id_;
+    receive_for_queues(record, after_head + (more.block != nullptr ? 0 : record.payload_size), match, message,
+                       tried);
     // Nobody can be paused for what is passed on: when the way to a worker is blocked for long, it is
     // dropped.
     std::erase_if(shares_, [this](const QueueShare& share) {
       return rings_[share.worker]->spill_size() > passed_on_max;
     });
-    if (!shares_.empty())
-      send_to_workers(account, message, record.publisher, 0, record.tried | uint64_t{1} << id_);
+    if (!shares_.empty()) send_to_workers(account, message, from, 0, tried);
   }
   if (!expired_.empty()) [[unlikely]]
     remove_expired();
@@ -390,10 +424,9 @@ void Delivery::receive_record(const Record& record, const char* bytes) {
 // Each queue was drawn for this worker by the publisher's; when none of its members here can take the message
 // it is passed on to a worker that has not tried yet.
 void Delivery::receive_for_queues(const Record& record, const char* names, const Match& match,
-                                  Message& message) {
-  const Connection* publisher = record.publisher.worker == id_
-                                    ? worker_.find(record.publisher.slot, record.publisher.generation)
-                                    : nullptr;
+                                  Message& message, uint64_t tried) {
+  const Publisher from = record.publisher();
+  const Connection* publisher = from.worker == id_ ? worker_.find(from.slot, from.generation) : nullptr;
   for (uint16_t i = 0; i < record.queues; ++i) {
     uint16_t name_size;
     std::memcpy(&name_size, names, sizeof(name_size));
@@ -401,8 +434,8 @@ void Delivery::receive_for_queues(const Record& record, const char* names, const
     names += sizeof(name_size) + name_size;
     for (const QueueMatch& queue : match.queues) {
       if (queue.name != name) continue;
-      if (deliver_to_own(queue, message, record.publisher, publisher)) break;
-      deliver_to_queue(queue, message, record.publisher, publisher, record.tried | uint64_t{1} << id_);
+      if (!deliver_to_own(queue, message, from, publisher))
+        deliver_to_queue(queue, message, from, publisher, tried);
       break;
     }
   }
@@ -447,13 +480,14 @@ void Delivery::stall(const Publisher& from) {
 }
 
 void Delivery::send_stall(const Publisher& to) {
-  Record record{};
-  record.is_stall = true;
-  record.publisher = to;
   PeerRing& ring = *rings_[to.worker];
-  if (ring.has_spill()) return;
-  char* at = ring.reserve(sizeof(Record), 0);
+  char* at = ring.has_spill() ? nullptr : ring.reserve(sizeof(Record), 0);
   if (at == nullptr) return;  // a full ring stalls that worker's publishers anyway
+  Record record{};
+  record.is_stall = 1;
+  record.publisher_slot = to.slot;
+  record.publisher_generation = to.generation;
+  record.publisher_worker = static_cast<uint8_t>(to.worker);
   std::memcpy(at, &record, sizeof(Record));
   ring.commit();
   record_targets_ |= uint64_t{1} << to.worker;
@@ -463,7 +497,10 @@ void Delivery::discard_rings() {
   const auto release = [](const char* at) {
     Record record;
     std::memcpy(&record, at, sizeof(Record));
-    if (record.block != nullptr) record.block->release();
+    if (!record.has_more) return;
+    More more;
+    std::memcpy(&more, at + sizeof(Record), sizeof(More));
+    BlockRef(more.block).reset();
   };
   for (auto& ring : rings_) {
     if (ring != nullptr) ring->discard(release);

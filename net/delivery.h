@@ -50,6 +50,7 @@ class Delivery {
 
  private:
   struct Record;
+  struct More;
   struct QueueShare {
     WorkerId worker;
     std::string_view name;
@@ -69,9 +70,13 @@ class Delivery {
                        uint64_t tried);
   void send_record(WorkerId to, const Account& account, Message& message, const Publisher& from,
                    bool is_plain, uint64_t tried);
+  char* begin_record(WorkerId to, const Record& record, const More* more, size_t names);
+  char* put_message(char* at, const Message& message, size_t payload_size);
+  void end_record(WorkerId to);
   void send_stall(const Publisher& to);
   void receive_record(const Record& record, const char* bytes);
-  void receive_for_queues(const Record& record, const char* names, const Match& match, Message& message);
+  void receive_for_queues(const Record& record, const char* names, const Match& match, Message& message,
+                          uint64_t tried);
   void stall(const Publisher& from);
   void remove_expired();
 
@@ -84,7 +89,8 @@ class Delivery {
   uint64_t random_;
   uint64_t record_targets_ = 0;  // bit w: records for w wait to be published
   bool has_spills_ = false;
-  WorkerId drain_next_ = 0;  // which ring to read first, so that none is last for ever
+  bool is_record_spilled_ = false;  // the record being written
+  WorkerId drain_next_ = 0;         // which ring to read first, so that none is last for ever
   Publisher stalled_last_{UINT32_MAX, 0, 0};
 };
 

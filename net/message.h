@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "net/block.h"
@@ -14,7 +15,7 @@ namespace nuncio::net {
 inline constexpr uint32_t payload_copied_max = 4096;
 
 struct Message {
-  std::string_view subject;  // one readable byte follows, usually a blank; see Delivery
+  std::string_view subject;
   std::string_view reply;    // empty: none; part of `head`
   std::string_view head;     // "[reply ]sizes\r\n", as sent behind "MSG subject sid "
   std::string_view payload;  // header block, body and final CRLF; behind `head` in memory unless in `block`
@@ -27,6 +28,14 @@ struct Message {
   void judge(bool is_traced) {
     is_plain_copy = !is_traced && head.data() + head.size() == payload.data() &&
                     head.size() + payload.size() <= payload_copied_max;
+  }
+  // Puts the payload into a block, unless it is in one, so that receivers can share it.
+  void move_to_block() {
+    if (block) return;
+    const auto bytes = static_cast<uint32_t>(payload.size());
+    block = BlockRef(Block::make(bytes));
+    std::memcpy(block->data(), payload.data(), bytes);
+    payload = {block->data(), bytes};
   }
   uint32_t size() const { return static_cast<uint32_t>(payload.size() - 2); }
 };

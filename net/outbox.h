@@ -25,7 +25,7 @@ class ChunkPool {
 
   static constexpr unsigned sizes = 3;
   static constexpr uint32_t size_of[sizes] = {4 * 1024, 16 * 1024, 64 * 1024};
-  static constexpr size_t kept_max[sizes] = {512, 128, 64};
+  static constexpr size_t kept_max[sizes] = {1024, 512, 256};  // 28 MiB
 
   char* take(unsigned size);
   void give(unsigned size, char* chunk);

@@ -17,9 +17,8 @@ class PeerRing {
  public:
   explicit PeerRing(uint32_t capacity);  // bytes, a power of two; memory is touched only as it is used
 
-  // Producer: room for a record of `size` bytes (of which up to `readable_slack` at the end may be
-  // over-read), 8-byte aligned, null when it does not fit now. `weight`: bytes the record refers to outside
-  // of the ring, which are bounded in sum too. commit() follows, in order.
+  // Producer: room for a record of `size` bytes, 8-byte aligned, null when it does not fit now. `weight`:
+  // bytes the record refers to outside of the ring, which are bounded in sum too. commit() follows, in order.
   char* reserve(uint32_t size, uint32_t weight);
   void commit();
   // Producer: makes all committed records visible. True when there was something new.
@@ -28,7 +27,8 @@ class PeerRing {
   char* spill(uint32_t size, uint32_t weight);
   bool has_spill() const { return !spilled_.empty(); }
   size_t spill_size() const { return spilled_.size(); }
-  // Producer: moves spilled records into the ring as far as they fit; true when none is left.
+  // Producer: once half of the ring is free, moves spilled records into it as far as they fit; true when none
+  // is left. Not before, or a producer that is faster would stop and go for every record.
   bool retry_spill();
 
   // Consumer: marks what is readable now; next() then returns those records one by one, null at the end of
@@ -41,8 +41,6 @@ class PeerRing {
 
   // When both threads have ended: shows `visit` each record that was never read.
   void discard(const std::function<void(const char*)>& visit);
-
-  static constexpr uint32_t readable_slack = 64;
 
  private:
   struct Header {
@@ -59,19 +57,19 @@ class PeerRing {
   uint32_t capacity_;
   std::unique_ptr<char[]> memory_;
   // Producer's side.
-  alignas(64) uint64_t tail_ = 0;  // written so far
+  alignas(128) uint64_t tail_ = 0;  // written so far
   uint64_t tail_reserved_ = 0;
   uint64_t head_seen_ = 0;
   uint64_t weight_written_ = 0;
   uint64_t weight_reserved_ = 0;
   std::deque<Spilled> spilled_;
   // Consumer's side.
-  alignas(64) uint64_t head_ = 0;  // released so far
+  alignas(128) uint64_t head_ = 0;  // released so far
   uint64_t read_at_ = 0;
   uint64_t read_end_ = 0;
   uint64_t weight_read_ = 0;
-  alignas(64) std::atomic<uint64_t> tail_published_{0};
-  alignas(64) std::atomic<uint64_t> head_published_{0};
+  alignas(128) std::atomic<uint64_t> tail_published_{0};
+  alignas(128) std::atomic<uint64_t> head_published_{0};
   std::atomic<uint64_t> weight_released_{0};
 };
 

@@ -20,7 +20,7 @@ constexpr uint64_t turn_received_max =
     256 * 1024;  // bytes executed before outboxes are sent (a turn's bound)
 constexpr unsigned turns_held_back_max = 4;
 constexpr unsigned removals_per_turn = 1000;
-constexpr int64_t spill_retry_ns = 200'000;
+constexpr int64_t spill_retry_ns = 50'000;
 constexpr int64_t stop_limit_ns = 2'000'000'000;
 constexpr unsigned refusals_per_second = 10;
 

@@ -34,7 +34,8 @@ struct NewSocket {
 struct Stop {};
 using Control = std::variant<NewSocket, auth::CheckResult, Stop>;
 
-class Worker {
+// Aligned so that no line of it is shared with the next one (nor fetched with it, as pairs of lines are).
+class alignas(128) Worker {
  public:
   Worker(Server& server, WorkerId id);
   ~Worker();
