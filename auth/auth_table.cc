@@ -1,62 +1,83 @@
 #include "auth/auth_table.h"
 
-#include <algorithm>
-#include <map>
+#include <span>
 
 #include "auth/table_builder.h"
 
 namespace nuncio::auth {
 namespace {
 
-// What comes of `candidate` against `stored`; `user` is who it would be, null for a dummy. The same steps for
-// known and unknown users (AU-28, AT-1).
-Decision compare(std::string_view candidate, const std::shared_ptr<const StoredSecret>& stored,
+// What comes of `candidate` against the secrets that are valid now; `user` is who it would be, null for a
+// dummy. The same steps for known and unknown users (AU-28, AT-1).
+Decision compare(const Secret& candidate, std::span<const Credential> credentials, WallTime now,
                  const std::shared_ptr<const User>& user, Reason refusal) {
-  if (stored->kind() == StoredSecret::Kind::hash) {
-    if (candidate.find('\0') != std::string_view::npos)
-      return {Decision::Kind::refused, Reason::password_with_nul};
-    return {Decision::Kind::check, refusal, user, stored};
+  Decision decision{Decision::Kind::refused, refusal};
+  bool is_any_valid = false;
+  for (const Credential& credential : credentials) {
+    if (!credential.is_valid_at(now)) continue;
+    is_any_valid = true;
+    if (credential.stored->kind() == StoredSecret::Kind::hash) {
+      decision.stored.push_back(credential.stored);
+    } else if (credential.stored->matches(candidate.reveal()) && user) {
+      return {Decision::Kind::admitted, Reason::none, {user, credential.stored}};
+    }
   }
-  const bool matches = stored->matches(candidate);
-  if (!matches || !user) return {Decision::Kind::refused, refusal};
-  return {Decision::Kind::admitted, Reason::none, user, stored};
+  if (!is_any_valid) decision.reason = Reason::secret_not_valid_now;
+  if (decision.stored.empty()) return decision;
+  if (candidate.reveal().find('\0') != std::string_view::npos)
+    return {Decision::Kind::refused, Reason::password_with_nul};
+  decision.kind = Decision::Kind::check;
+  decision.login.user = user;
+  decision.candidate = candidate;
+  return decision;
+}
+
+Recheck keep_account(const User& before, Login login) {
+  if (login.user->account != before.account) return {Recheck::Kind::leaves, {}, Reason::account_changed};
+  return {Recheck::Kind::stays, std::move(login)};
 }
 
 }  // namespace
+
+bool Credential::is_valid_at(WallTime now) const {
+  return (!not_before || *not_before <= now) && (!not_after || now < *not_after);
+}
 
 std::shared_ptr<const AuthTable> AuthTable::make(const AuthorizationOptions& options, Findings& findings) {
   return TableBuilder(options, findings).build();
 }
 
-Decision AuthTable::decide(const Credentials& credentials) const {
-  if (!is_required()) return {Decision::Kind::admitted, Reason::none, anonymous_};
+Decision AuthTable::decide(const Credentials& given, std::string_view, ConnectionType, WallTime now) const {
+  if (!is_required()) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
   // Without nkeys in the table, an nkey counts as nothing given; a JWT does outside operator mode (AU-16,
   // AU-17).
-  const bool gives_nothing =
-      credentials.user.empty() && credentials.password.empty() && credentials.token.empty();
-  if (gives_nothing && anonymous_) return {Decision::Kind::admitted, Reason::none, anonymous_};
-  Decision decision = token_ ? decide_by_token(credentials) : decide_by_user(credentials);
+  const bool gives_nothing = given.user.empty() && given.password.empty() && given.token.empty();
+  if (gives_nothing && anonymous_) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
+  Decision decision = token_ ? decide_by_token(given, now) : decide_by_user(given, now);
   if (gives_nothing && decision.kind == Decision::Kind::refused)
     decision.reason = Reason::credentials_missing;
   return decision;
 }
 
-Decision AuthTable::decide_by_token(const Credentials& credentials) const {
-  Decision decision = compare(credentials.token.reveal(), token_->secret, token_, Reason::wrong_token);
-  decision.candidate_is_token = true;
-  return decision;
+Decision AuthTable::decide_by_token(const Credentials& given, WallTime now) const {
+  return compare(given.token, token_->credentials, now, token_, Reason::wrong_token);
 }
 
-Decision AuthTable::decide_by_user(const Credentials& credentials) const {
-  const auto found = users_.find(std::string_view(credentials.user));
-  const bool is_known = found != users_.end();
-  static const std::shared_ptr<const User> nobody;
-  return compare(credentials.password.reveal(), is_known ? found->second->secret : dummy_,
-                 is_known ? found->second : nobody, is_known ? Reason::wrong_password : Reason::unknown_user);
+Decision AuthTable::decide_by_user(const Credentials& given, WallTime now) const {
+  const auto found = users_.find(std::string_view(given.user));
+  if (found == users_.end()) {
+    const Credential dummy{dummy_, {}, {}, {}};
+    return compare(given.password, {&dummy, 1}, now, nullptr, Reason::unknown_user);
+  }
+  return compare(given.password, found->second->credentials, now, found->second, Reason::wrong_password);
 }
 
 bool AuthTable::is_required() const {
   return token_ != nullptr || !users_.empty();
+}
+
+bool AuthTable::wants_nonce() const {
+  return false;
 }
 
 bool AuthTable::is_announced() const {
@@ -67,16 +88,28 @@ std::shared_ptr<const User> AuthTable::anonymous() const {
   return anonymous_;
 }
 
-bool AuthTable::still_admits(const User& user) const {
-  if (!is_required()) return true;
-  if (!user.secret) return anonymous_ && anonymous_->name == user.name && anonymous_->account == user.account;
-  const User* now = nullptr;
-  if (user.is_token) {
-    now = token_.get();
-  } else if (const auto found = users_.find(std::string_view(user.name)); found != users_.end()) {
-    now = found->second.get();
+Recheck AuthTable::recheck(const Login& login) const {
+  const User& before = *login.user;
+  if (!login.secret) {
+    const bool is_same =
+        anonymous_ && anonymous_->name == before.name && anonymous_->is_nkey == before.is_nkey;
+    if (!is_same) return {Recheck::Kind::judge};
+    return keep_account(before, {anonymous_});
   }
-  return now != nullptr && now->account == user.account && now->secret->identity() == user.secret->identity();
+  if (!is_required()) return keep_account(before, {anonymous_});
+  std::shared_ptr<const User> now;
+  if (before.is_token) {
+    now = token_;
+  } else if (const auto found = users_.find(std::string_view(before.name)); found != users_.end()) {
+    now = found->second;
+  }
+  if (now) {
+    for (const Credential& credential : now->credentials) {
+      if (credential.stored->identity() == login.secret->identity())
+        return keep_account(before, {now, credential.stored});
+    }
+  }
+  return {Recheck::Kind::leaves, {}, Reason::login_revoked};
 }
 
 }  // namespace nuncio::auth

@@ -4,13 +4,16 @@
 
 #include <tl/expected.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "auth/permissions.h"
 #include "auth/stored_secret.h"
 #include "core/connect.h"
 #include "core/options.h"
@@ -18,31 +21,63 @@
 
 namespace nuncio::auth {
 
-// A login's identity; what it may do comes here as well. Shared by the connections logged in as it.
+using WallTime = std::chrono::system_clock::time_point;
+
+// One of the secrets that a user or the token may log in with, and when (AU-72).
+struct Credential {
+  std::shared_ptr<const StoredSecret> stored;
+  std::string label = {};  // for logs: "password 2", or as configured
+  std::optional<WallTime> not_before = {}, not_after = {};
+
+  bool is_valid_at(WallTime now) const;
+};
+
+// A login's identity and rights. Shared by the connections logged in as it.
 struct User {
-  std::string name;  // empty for a token or when no authentication is configured
+  std::string name;  // an nkey's text; empty for a token or when no authentication is configured
   std::string account = "$G";
-  // What it logs in with; null when nothing is configured and for who is let in as the no_auth_user.
-  std::shared_ptr<const StoredSecret> secret;
+  std::vector<Credential> credentials;  // none: nothing is configured, or let in as the no_auth_user
+  std::shared_ptr<const Permissions> permissions;  // null: everything (AU-55)
+  uint8_t connection_types = 0;                    // bits of ConnectionType; 0: all
   bool is_token = false;
+  bool is_nkey = false;
+};
+
+// Who is in, and by which secret: what a connection keeps of its login.
+struct Login {
+  std::shared_ptr<const User> user;
+  // Null for who was let in without one.
+  std::shared_ptr<const StoredSecret> secret = nullptr;
 };
 
 struct Decision {
   enum class Kind : uint8_t {
-    // `user` is in.
+    // `login` is in.
     admitted,
     // For `reason`.
     refused,
-    // The candidate password or token must be checked against `stored` off the worker; if it matches and
-    // `user` is
-    // set, `user` is in, else refused for `reason`.
+    // `candidate` must be checked against `stored` off the worker, one after the other until one matches;
+    // then
+    // `login.user` is in by that one if it is set, else refused for `reason`.
     check
   };
   Kind kind;
   Reason reason = Reason::none;
-  std::shared_ptr<const User> user = nullptr;
-  std::shared_ptr<const StoredSecret> stored = nullptr;
-  bool candidate_is_token = false;  // which credential to check
+  Login login = {};
+  std::vector<std::shared_ptr<const StoredSecret>> stored = {};
+  Secret candidate = {};
+};
+
+// What becomes of a connection when the table is replaced (AU-66).
+struct Recheck {
+  enum class Kind : uint8_t {
+    stays,  // as `login`, whose rights may be new
+    judge,  // it was let in unasked and now is asked: decide() on what it gave
+    leaves  // for `reason`
+  };
+  Kind kind;
+  Login login = {};
+  Reason reason = Reason::none;
 };
 
 class AuthTable {
@@ -61,11 +96,14 @@ class AuthTable {
   // The identity of a client that has not sent CONNECT: the default user when nothing is configured, the
   // no_auth_user, or null when it must log in first (AU-3, CP-18).
   std::shared_ptr<const User> anonymous() const;
-  // Plain secrets are compared here, in constant time; hashes give Kind::check. Unknown users of a table with
-  // hashes give Kind::check with a dummy and no user (AU-28).
-  Decision decide(const Credentials&) const;
-  // True when this table would still admit `user` by the stored secret it logged in with (after a swap).
-  bool still_admits(const User&) const;
+  // Plain secrets are compared here, in constant time; hashes and signatures give Kind::check. Unknown users
+  // of a table with hashes give Kind::check with a dummy and no user (AU-28). `nonce`: as sent in INFO, empty
+  // when none was (AU-31). `type`: how the client is connected (AU-19).
+  Decision decide(const Credentials&, std::string_view nonce, ConnectionType type, WallTime now) const;
+  // Whether, and as whom, a connection that an earlier table let in stays.
+  Recheck recheck(const Login&) const;
+  // INFO carries a nonce: there are nkeys (AU-31).
+  bool wants_nonce() const;
 
  private:
   friend class TableBuilder;
@@ -78,8 +116,8 @@ class AuthTable {
   using Users = std::unordered_map<std::string, std::shared_ptr<const User>, NameHash, std::equal_to<>>;
 
   AuthTable() = default;
-  Decision decide_by_token(const Credentials&) const;
-  Decision decide_by_user(const Credentials&) const;
+  Decision decide_by_token(const Credentials&, WallTime now) const;
+  Decision decide_by_user(const Credentials&, WallTime now) const;
 
   // At most one of token_ and users_ is set; neither: nothing is configured. A single user is a table of one.
   std::shared_ptr<const User> token_;

@@ -19,7 +19,8 @@ CheckQueue::Added CheckQueue::add(Check check, const Digest& key, Time now) {
   if (is_joined) {
     job = equal->second;
   } else {
-    job = std::make_shared<CheckJob>(CheckJob{key, std::move(check.stored), std::move(check.candidate), now});
+    job = std::make_shared<CheckJob>(
+        CheckJob{key, std::move(check.user), std::move(check.stored), std::move(check.candidate), now});
     job->place_by_age = by_age_.insert(by_age_.end(), job.get());
     jobs_.emplace(key, job);
   }

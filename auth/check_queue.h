@@ -15,8 +15,8 @@
 
 namespace nuncio::auth {
 
-// One hash to compute and everybody who waits for it. `key`, `stored` and `candidate` never change, so that
-// the thread that computes it reads them without a lock; the rest belongs to the queue.
+// One hash to compute and everybody who waits for it. `key`, `user`, `stored` and `candidate` never change,
+// so that the thread that computes it reads them without a lock; the rest belongs to the queue.
 struct CheckJob {
   using Time = std::chrono::steady_clock::time_point;
 
@@ -31,7 +31,8 @@ struct CheckJob {
   };
 
   const Digest key;
-  const std::shared_ptr<const StoredSecret> stored;
+  const std::string user;
+  const std::vector<std::shared_ptr<const StoredSecret>> stored;
   const Secret candidate;
   const Time queued_at;
   std::list<CheckJob*>::iterator place_by_age{};

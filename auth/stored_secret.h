@@ -19,7 +19,11 @@ namespace nuncio::auth {
 
 class StoredSecret {
  public:
-  enum class Kind : uint8_t { plain, hash };
+  enum class Kind : uint8_t {
+    plain,
+    hash,
+    public_key  // an nkey: the candidate is a signature (64 bytes) and then the message it signs
+  };
 
   // Judges configured text: a supported hash, plain text, or an error (weak or malformed hash, cost that
   // would hold a verifier for minutes: AU-25, AT-12). The error names no part of the secret.

@@ -16,12 +16,12 @@ TableBuilder::TableBuilder(const AuthorizationOptions& options, AuthTable::Findi
 
 std::shared_ptr<const AuthTable> TableBuilder::build() {
   find_contradictions();
-  if (options_.has_token) {
+  if (!options_.tokens.empty()) {
     add_token();
   } else if (!options_.users.empty()) {
     for (const UserOptions& user : options_.users) add_user(user);
-  } else if (options_.has_user) {
-    add_user({options_.user, options_.password, options_.user_position});
+  } else if (options_.single_user) {
+    add_user(*options_.single_user);
   }
   choose_anonymous();
   if (has_plain_) warn("Plaintext passwords detected, use nkeys or bcrypt");
@@ -32,22 +32,25 @@ std::shared_ptr<const AuthTable> TableBuilder::build() {
 
 // What the configuration reader refuses within one file can also come about by flags (AU-12, AU-13).
 void TableBuilder::find_contradictions() {
-  if (options_.has_token && !options_.users.empty()) error("Can not have a token and a users array");
-  if (options_.has_token && options_.token.empty()) error("authorization: the token is empty");
-  if (options_.has_user && options_.user.empty()) error("authorization: the user is empty");
-  if (!options_.has_user && !options_.password.empty()) error("authorization: a password needs a user");
-  if (options_.has_user && (options_.has_token || !options_.users.empty())) {
-    warn(fmt::format("user {} is ignored: the {} log{} in", log::quoted(options_.user),
-                     options_.has_token ? "token" : "users", options_.has_token ? "s" : ""));
+  if (!options_.tokens.empty() && !options_.users.empty()) error("Can not have a token and a users array");
+  for (const SecretOptions& token : options_.tokens) {
+    if (token.text.empty()) error("authorization: the token is empty");
+  }
+  if (!options_.single_user) return;
+  const UserOptions& user = *options_.single_user;
+  if (user.name.empty()) {
+    error(user.passwords.empty() ? "authorization: the user is empty"
+                                 : "authorization: a password needs a user");
+  }
+  if (!options_.tokens.empty() || !options_.users.empty()) {
+    warn(fmt::format("user {} is ignored: the {} log{} in", log::quoted(user.name),
+                     options_.tokens.empty() ? "users" : "token", options_.tokens.empty() ? "" : "s"));
   }
 }
 
 void TableBuilder::add_token() {
-  const std::string& position = options_.token_position;
-  auto secret = stored(options_.token, position.empty() ? "token" : position + ": token");
-  if (!secret) return;
   User user;
-  user.secret = std::move(secret);
+  user.credentials = credentials(options_.tokens, "token");
   user.is_token = true;
   table_->token_ = std::make_shared<const User>(std::move(user));
 }
@@ -55,13 +58,17 @@ void TableBuilder::add_token() {
 void TableBuilder::add_user(const UserOptions& options) {
   const std::string place = options.position.empty() ? "" : options.position + ": ";
   const std::string name = log::quoted(options.name);
-  auto secret = stored(options.password, fmt::format("{}password of user {}", place, name));
-  if (!secret) return;
-  if (secret->is_empty())
-    warn(fmt::format("{}user {} has no password: anybody may log in as it", place, name));
   User user;
   user.name = options.name;
-  user.secret = std::move(secret);
+  user.account = options.account;
+  user.connection_types = options.connection_types;
+  const std::vector<SecretOptions> empty{{.text = {}, .position = options.position}};
+  user.credentials = credentials(options.passwords.empty() ? empty : options.passwords,
+                                 fmt::format("password of user {}", name));
+  for (const Credential& credential : user.credentials) {
+    if (credential.stored->is_empty())
+      warn(fmt::format("{}user {} has no password: anybody may log in as it", place, name));
+  }
   const bool is_new = table_->users_.emplace(user.name, std::make_shared<const User>(user)).second;
   if (!is_new) error(fmt::format("{}Duplicate user {} detected", place, name));
 }
@@ -79,7 +86,7 @@ void TableBuilder::choose_anonymous() {
     error(fmt::format("no_auth_user {} is set, but there are no users", log::quoted(name)));
   } else if (found != table_->users_.end()) {
     User user = *found->second;
-    user.secret = nullptr;
+    user.credentials.clear();
     table_->anonymous_ = std::make_shared<const User>(std::move(user));
   } else if (findings_.errors.size() == errors_before_) {
     error(fmt::format("no_auth_user {} is not one of the users", log::quoted(name)));
@@ -96,13 +103,13 @@ void TableBuilder::choose_dummy() {
   std::map<std::string_view, Method> methods;
   const StoredSecret* plain = nullptr;
   for (const auto& [name, user] : table_->users_) {
-    if (user->secret->kind() == StoredSecret::Kind::plain) {
-      plain = user->secret.get();
-      continue;
+    for (const Credential& credential : user->credentials) {
+      if (credential.stored->kind() == StoredSecret::Kind::plain) plain = credential.stored.get();
+      if (credential.stored->kind() != StoredSecret::Kind::hash) continue;
+      Method& method = methods[credential.stored->method()];
+      ++method.users;
+      method.secret = credential.stored.get();
     }
-    Method& method = methods[user->secret->method()];
-    ++method.users;
-    method.secret = user->secret.get();
   }
   Method chosen{0, plain};
   for (const auto& [name, method] : methods) {
@@ -110,6 +117,17 @@ void TableBuilder::choose_dummy() {
     if (method.users > chosen.users || (method.users == chosen.users && costs_more)) chosen = method;
   }
   if (chosen.secret != nullptr) table_->dummy_ = StoredSecret::dummy_like(*chosen.secret);
+}
+
+std::vector<Credential> TableBuilder::credentials(const std::vector<SecretOptions>& options,
+                                                  const std::string& whose) {
+  std::vector<Credential> found;
+  for (const SecretOptions& each : options) {
+    auto secret =
+        stored(each.text, each.position.empty() ? whose : fmt::format("{}: {}", each.position, whose));
+    if (secret) found.push_back({std::move(secret), each.label, each.not_before, each.not_after});
+  }
+  return found;
 }
 
 std::shared_ptr<const StoredSecret> TableBuilder::stored(const Secret& configured, const std::string& what) {

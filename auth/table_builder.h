@@ -23,7 +23,9 @@ class TableBuilder {
   void add_user(const UserOptions&);
   void choose_anonymous();
   void choose_dummy();
-  // `what` names the secret in messages. Null, with an error found, when it cannot be used.
+  // The secrets of one user or of the token; `whose` names it in messages. Those that cannot be used are
+  // errors.
+  std::vector<Credential> credentials(const std::vector<SecretOptions>& options, const std::string& whose);
   std::shared_ptr<const StoredSecret> stored(const Secret& configured, const std::string& what);
   void error(std::string text);
   void warn(std::string text);

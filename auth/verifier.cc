@@ -41,7 +41,7 @@ struct Hasher {
   Semaphore ended;
   std::shared_ptr<Semaphore> finished;  // posted after each hash
   std::shared_ptr<const CheckJob> job;
-  bool matches = false;
+  std::shared_ptr<const StoredSecret> matching;  // which of the job's, or null
   // The Verifier's notes about a busy one.
   Clock::time_point watched_since{};
   std::chrono::nanoseconds cpu_time_then{};
@@ -54,11 +54,18 @@ void yield_to_everybody() {
   if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) setpriority(PRIO_PROCESS, 0, 19);
 }
 
+std::shared_ptr<const StoredSecret> first_match(const CheckJob& job) {
+  for (const auto& stored : job.stored) {
+    if (stored->matches(job.candidate.reveal())) return stored;
+  }
+  return nullptr;
+}
+
 void run_hasher(Hasher& self) {
   while (true) {
     self.wake.wait();
     if (self.is_stopping.load(std::memory_order_acquire)) break;
-    self.matches = self.job->stored->matches(self.job->candidate.reveal());
+    self.matching = first_match(*self.job);
     self.state.store(Hasher::State::done, std::memory_order_release);
     self.finished->post();
   }
@@ -85,14 +92,21 @@ std::thread start_thread(const char* name, Function function) {
   return thread;
 }
 
-Digest key_of(const Check& check) {
-  return keyed_digest({"check", check.user, check.stored->identity(), check.candidate.reveal()});
+Digest cache_key(std::string_view user, const StoredSecret& stored, const Secret& candidate) {
+  return keyed_digest({"check", user, stored.identity(), candidate.reveal()});
+}
+
+// Equal for checks that have the same answer.
+Digest job_key(const Check& check) {
+  std::string identities;
+  for (const auto& stored : check.stored) identities += stored->identity();
+  return keyed_digest({"job", check.user, identities, check.candidate.reveal()});
 }
 
 struct Delivery {
   std::shared_ptr<const CheckJob> job;
   std::vector<Ticket> waiters;
-  bool matches;
+  std::shared_ptr<const StoredSecret> matching;
 };
 
 }  // namespace
@@ -106,6 +120,7 @@ struct Verifier::State {
   void start_hashers(size_t count);
   void dispatch();
   std::vector<Delivery> collect();
+  void remember(const Delivery& delivery);
   void deliver(const std::vector<Delivery>& deliveries);
   void assign();
   void assign_overdue(Clock::time_point now);
@@ -133,14 +148,20 @@ Verifier::Verifier(const VerifierSettings& settings, std::function<void(CheckRes
 
 Verifier::~Verifier() = default;
 
-bool Verifier::is_known_good(const Check& check) const {
-  if (!state_->settings.cache || !state_->cache.contains(key_of(check), Clock::now())) return false;
-  state_->cache_hits.fetch_add(1, std::memory_order_relaxed);
-  return true;
+std::shared_ptr<const StoredSecret> Verifier::known_good(const Check& check) const {
+  if (!state_->settings.cache) return nullptr;
+  const auto now = Clock::now();
+  for (const auto& stored : check.stored) {
+    if (stored->kind() != StoredSecret::Kind::hash) continue;
+    if (!state_->cache.contains(cache_key(check.user, *stored, check.candidate), now)) continue;
+    state_->cache_hits.fetch_add(1, std::memory_order_relaxed);
+    return stored;
+  }
+  return nullptr;
 }
 
 bool Verifier::submit(Check check) {
-  const Digest key = key_of(check);
+  const Digest key = job_key(check);
   const auto now = Clock::now();
   const std::lock_guard lock(state_->mutex);
   switch (state_->queue.add(std::move(check), key, now)) {
@@ -240,12 +261,12 @@ std::vector<Delivery> Verifier::State::collect() {
   std::vector<Delivery> deliveries;
   const auto take_result = [&](Hasher& hasher) {
     if (hasher.state.load(std::memory_order_acquire) != Hasher::State::done) return;
-    Delivery delivery{std::move(hasher.job), {}, hasher.matches};
+    Delivery delivery{std::move(hasher.job), {}, std::move(hasher.matching)};
     hasher.job = nullptr;
     hasher.state.store(Hasher::State::idle, std::memory_order_relaxed);
     if (auto waiters = queue.finish(*delivery.job)) {
       hashes.fetch_add(1, std::memory_order_relaxed);
-      if (settings.cache && delivery.matches) cache.add(delivery.job->key, Clock::now());
+      remember(delivery);
       delivery.waiters = std::move(*waiters);
       deliveries.push_back(std::move(delivery));
     }
@@ -255,9 +276,17 @@ std::vector<Delivery> Verifier::State::collect() {
   return deliveries;
 }
 
+// Signatures are over a nonce that never comes again.
+void Verifier::State::remember(const Delivery& delivery) {
+  const bool is_worth_it = delivery.matching && delivery.matching->kind() == StoredSecret::Kind::hash;
+  if (!settings.cache || !is_worth_it) return;
+  const CheckJob& job = *delivery.job;
+  cache.add(cache_key(job.user, *delivery.matching, job.candidate), Clock::now());
+}
+
 void Verifier::State::deliver(const std::vector<Delivery>& deliveries) {
   for (const Delivery& delivery : deliveries) {
-    for (const Ticket& ticket : delivery.waiters) done({ticket, delivery.job->stored, delivery.matches});
+    for (const Ticket& ticket : delivery.waiters) done({ticket, delivery.matching});
   }
 }
 

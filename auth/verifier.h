@@ -25,22 +25,21 @@ struct Ticket {
 
 struct Check {
   Ticket ticket;
-  std::string source;  // address without port, for fairness
-  std::string user;    // part of the cache key
-  std::shared_ptr<const StoredSecret> stored;
+  std::string source;                                       // address without port, for fairness
+  std::string user;                                         // part of the cache key
+  std::vector<std::shared_ptr<const StoredSecret>> stored;  // tried in turn until one matches
   Secret candidate;
 };
 
 struct CheckResult {
   Ticket ticket;
-  std::shared_ptr<const StoredSecret> stored;  // what it was checked against
-  bool matches;
+  std::shared_ptr<const StoredSecret> stored;  // the one that matches, or null
 };
 
 struct VerifierSettings {
-  unsigned threads = 0;     // 0: max(1, cores / 2)
+  unsigned threads = 0;          // 0: max(1, cores / 2)
   bool at_idle_priority = true;  // false: for tests that count on progress beside a busy machine
-  size_t queue_max = 4096;  // waiting checks, joined ones not counted
+  size_t queue_max = 4096;       // waiting checks, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;
   std::chrono::nanoseconds cache_ttl = std::chrono::minutes(10);
@@ -56,9 +55,9 @@ class Verifier {
   // end alone.
   ~Verifier();
 
-  // True when these credentials were verified against this stored secret lately (a keyed MAC, no hash). Any
-  // thread.
-  bool is_known_good(const Check&) const;
+  // The stored secret these credentials were verified against lately (a keyed MAC each, no hash), or null.
+  // Never for signatures. Any thread.
+  std::shared_ptr<const StoredSecret> known_good(const Check&) const;
   // Queues a check. False when the queue is full (the login is refused as verifier_overloaded). A ticket has
   // one check at a time, a second one is refused. Takes a short lock, never waits for a hash.
   bool submit(Check);

@@ -136,9 +136,7 @@ int serve(CommandLine& command_line) {
   // The table has what it needs of them.
   command_line.password.reset();
   command_line.token.reset();
-  options.authorization.password.clear();
-  options.authorization.token.clear();
-  for (UserOptions& user : options.authorization.users) user.password.clear();
+  options.authorization.clear_secrets();
   const sigset_t handled = block_signals();
   if (const std::string problem = log::start(options.log); !problem.empty()) {
     std::fprintf(stderr, "nuncio-server: %s\n", problem.c_str());

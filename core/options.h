@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,28 +17,114 @@ using Nanoseconds = std::chrono::nanoseconds;
 
 enum class IoBackend : uint8_t { automatic, io_uring, epoll };
 
-// One entry of `authorization.users`.
+// A password or token as configured, plain text or hash. Several may be valid at once, so that secrets are changed
+// without a gap (AU-72).
+struct SecretOptions {
+  Secret text = {};
+  std::string position = {};      // "file:line:col" or "command line", for messages
+  std::string label = {};         // what logs call it; empty: its place in the list
+  // When it may be used to log in.
+  std::optional<std::chrono::system_clock::time_point> not_before = {}, not_after = {};
+};
+
+// Subjects that may be used. Without `allow` all that `deny` does not name; an empty `allow` admits nothing.
+struct SubjectRules {
+  std::optional<std::vector<std::string>> allow;
+  std::vector<std::string> deny;  // for subscribing, entries may be "subject queue" (AU-52)
+};
+
+// Publishes to the reply subjects of messages that were delivered (AU-53).
+struct ResponseRules {
+  int64_t max = 1;                // for each reply subject; negative: no limit
+  Nanoseconds expires = std::chrono::minutes(2);  // negative: never
+};
+
+// What a user may do; all subjects in it are valid (CF-49, CF-50).
+struct PermissionOptions {
+  SubjectRules publish, subscribe;
+  std::optional<ResponseRules> responses;
+};
+
+// How a client is connected; bits, for allowed_connection_types (CF-52).
+enum class ConnectionType : uint8_t {
+  standard = 1, websocket = 2, leafnode = 4, leafnode_websocket = 8, mqtt = 16, mqtt_websocket = 32, in_process = 64
+};
+
+// One entry of a `users` list, of the block `authorization` or of an account.
 struct UserOptions {
-  std::string name;
-  Secret password;                // plain text or hash, as configured
+  std::string name;               // empty for an nkey
+  std::string nkey;               // "U…", or empty
+  std::vector<SecretOptions> passwords;  // none: the empty password (AU-15)
+  std::optional<PermissionOptions> permissions;  // none: everything (AU-55); default_permissions have been applied
+  uint8_t connection_types = 0;   // bits of ConnectionType; 0: all
+  std::string account = "$G";
   std::string position;           // "file:line:col", for messages
 };
 
-// Who may log in. At most one of {user, token, users} is set: the mixtures of flags and file that AU-12 allows have been
-// settled, with a warning, when the options were loaded.
+// Who may log in. At most one of {single_user, tokens, users} is set: the mixtures of flags and file that AU-12 allows
+// have been settled, with a warning, when the options were loaded.
 struct AuthorizationOptions {
-  bool has_user = false;          // a single user is configured (its password may be empty)
-  std::string user;
-  Secret password;
-  std::string user_position;      // "file:line:col" or "command line", for messages
-  bool has_token = false;
-  Secret token;
-  std::string token_position;
-  std::vector<UserOptions> users;
-  std::string no_auth_user;       // empty: none
+  std::optional<UserOptions> single_user;
+  std::vector<SecretOptions> tokens;
+  std::vector<UserOptions> users; // of the block and of all accounts
+  std::string no_auth_user;       // a user's name or an nkey; empty: none
   Nanoseconds timeout = std::chrono::seconds(2);
 
-  bool is_required() const { return has_user || has_token || !users.empty(); }
+  bool is_required() const { return single_user || !tokens.empty() || !users.empty(); }
+  void clear_secrets();           // once the auth table has been made of them
+};
+
+// What an account offers to others (AU-59).
+struct ExportOptions {
+  bool is_service = false;        // else a stream
+  std::string subject;
+  bool is_public = true;          // else for `accounts` only
+  std::vector<std::string> accounts;
+  uint32_t account_token_position = 0;  // token of the subject that must be the importer's name, from 1; 0: none
+  enum class Response : uint8_t { singleton, stream, chunked } response = Response::singleton;
+  Nanoseconds response_threshold = std::chrono::minutes(2);  // then an unanswered request is forgotten
+  std::string position;
+};
+
+// What an account takes from another (AU-60).
+struct ImportOptions {
+  bool is_service = false;        // else a stream
+  std::string account;            // who exports it
+  std::string subject;            // there
+  std::string to;                 // here: stream `to` or `prefix.subject`, service `to`; empty: as there
+  bool shares_client = false;     // `share` (AU-64)
+  std::string position;
+};
+
+// Another subject for what is published on `source` (AU-63). Weights are percent, their sum ≤ 100 for each cluster name;
+// the rest keeps its subject.
+struct MappingOptions {
+  struct Destination {
+    std::string subject;
+    uint32_t weight = 100;
+    std::string cluster;          // only when this server is in that cluster; empty: everywhere
+  };
+  std::string source;
+  std::vector<Destination> destinations;
+  std::string position;
+};
+
+struct AccountOptions {
+  std::string name;
+  std::vector<ExportOptions> exports;
+  std::vector<ImportOptions> imports;
+  std::vector<MappingOptions> mappings;
+  // On this server (AU-62); negative: no limit.
+  int64_t connections_max = -1, subscriptions_max = -1, payload_max = -1;
+  std::string position;
+};
+
+// Back-off of logins that fail again and again (AU-74), per user and source network.
+struct LoginBackoffOptions {
+  bool is_enabled = true;
+  uint32_t failures_free = 10;    // in a row, before the first wait
+  Nanoseconds wait = std::chrono::seconds(1);  // the first one; doubled with each further failure
+  Nanoseconds wait_max = std::chrono::minutes(1);
 };
 
 struct Options {
@@ -65,6 +152,8 @@ struct Options {
   uint32_t traced_message_max = 0;// bytes of a payload shown in traces; 0: all
 
   AuthorizationOptions authorization;
+  std::vector<AccountOptions> accounts;  // as configured; those of the default account's mappings included as "$G"
+  std::string system_account;     // empty: "$SYS"
 
   log::Settings log;
   std::string pid_file;
@@ -76,6 +165,8 @@ struct Options {
   uint32_t verifier_threads = 0;  // 0: max(1, cores / 2)
   bool credential_cache = true;
   Nanoseconds credential_cache_ttl = std::chrono::minutes(10);
+  LoginBackoffOptions login_backoff;
+  std::string audit_log;          // a file, or "syslog"; empty: none (AU-75)
 };
 
 }  // namespace nuncio

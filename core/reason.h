@@ -19,7 +19,9 @@ enum class Reason : uint8_t {
   parse_error,           // malformed arguments: the reference closes without a word (CP-13, CP-28, CP-38)
   client_reported_error, // the client sent -ERR (CP-67)
   header_violation,      // HPUB without `headers` in CONNECT (CP-42)
+  account_changed,       // by a reload: to reconnect into its new account (AU-66)
   // Ends of a connection with -ERR.
+  account_connections_exceeded,
   unknown_operation,
   control_line_exceeded,
   payload_exceeded,
@@ -36,6 +38,12 @@ enum class Reason : uint8_t {
   wrong_token,
   password_with_nul,
   account_requested,
+  unknown_nkey,
+  nonce_missing,         // an nkey on a connection whose INFO had no nonce
+  wrong_signature,
+  secret_not_valid_now,  // before not_before or after not_after
+  backed_off,            // too many failures before it (AU-74)
+  login_revoked,         // by a reload: user gone, secret changed, or authentication newly required (AU-66)
   connection_type_not_allowed,
   verifier_overloaded,
   credentials_changed,   // a second CONNECT that would change who the client is

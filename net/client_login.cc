@@ -27,7 +27,8 @@ void Client::log_in(ConnectOptions next) {
     connect_next_.credentials.user = connect_.credentials.user;
     return accept_connect(user_);
   }
-  auth::Decision decision = worker_.table().decide(connect_next_.credentials);
+  auth::Decision decision = worker_.table().decide(connect_next_.credentials, {}, ConnectionType::standard,
+                                                   std::chrono::system_clock::now());
   switch (decision.kind) {
     case auth::Decision::Kind::refused:
       return refuse(decision.reason);
@@ -36,8 +37,8 @@ void Client::log_in(ConnectOptions next) {
     case auth::Decision::Kind::admitted:
       break;
   }
-  if (changes_identity(*decision.user)) return refuse(Reason::credentials_changed);
-  accept_connect(std::move(decision.user));
+  if (changes_identity(*decision.login.user)) return refuse(Reason::credentials_changed);
+  accept_connect(std::move(decision.login.user));
 }
 
 bool Client::keeps_identity(const Credentials& given) const {
@@ -55,16 +56,15 @@ bool Client::changes_identity(const auth::User& next) const {
 // A hash is never computed here (I2): a cached verdict, or the pool's.
 void Client::check_elsewhere(auth::Decision decision) {
   auth::Verifier& verifier = *worker_.server().verifier;
-  const Credentials& given = connect_next_.credentials;
   auth::Check check{{worker_.id(), connection_.slot, connection_.generation},
                     connection_.address.ip(),
-                    given.user,
+                    connect_next_.credentials.user,
                     decision.stored,
-                    decision.candidate_is_token ? given.token : given.password};
+                    std::move(decision.candidate)};
   decision_ = std::move(decision);
   is_verifying_ = true;
-  if (decision_.user != nullptr && verifier.is_known_good(check)) {
-    return on_verified({check.ticket, check.stored, true});
+  if (decision_.login.user != nullptr) {
+    if (auto stored = verifier.known_good(check)) return on_verified({check.ticket, std::move(stored)});
   }
   connection_.pause(Connection::verifying);
   if (!verifier.submit(std::move(check))) {
@@ -78,11 +78,12 @@ void Client::on_verified(const auth::CheckResult& result) {
   is_verifying_ = false;
   const auth::Decision decision = std::move(decision_);
   decision_ = {};
-  if (!result.matches || decision.user == nullptr) return refuse(decision.reason);
+  if (!result.stored || decision.login.user == nullptr) return refuse(decision.reason);
   // The table may have been swapped since: the secret that was checked must still be this user's.
-  if (!worker_.table().still_admits(*decision.user)) return refuse(decision.reason);
-  if (changes_identity(*decision.user)) return refuse(Reason::credentials_changed);
-  accept_connect(decision.user);
+  auth::Recheck now = worker_.table().recheck({decision.login.user, result.stored});
+  if (now.kind != auth::Recheck::Kind::stays) return refuse(decision.reason);
+  if (changes_identity(*now.login.user)) return refuse(Reason::credentials_changed);
+  accept_connect(std::move(now.login.user));
   connection_.resume(Connection::verifying);
 }
 

@@ -51,7 +51,7 @@ void user_name(UserEntry& user, Reader& reader, const Entry& entry) {
 void user_password(UserEntry& user, Reader& reader, const Entry& entry) {
   auto found = reader.secret(entry);
   user.is_bad |= !found;
-  if (found) user.user.password = std::move(*found);
+  if (found) user.user.passwords = {{.text = std::move(*found), .position = entry.value.position.text()}};
 }
 
 constexpr std::array<Field<Block>, 7> block_fields = {{
@@ -113,18 +113,20 @@ void check_exclusions(const Block& block, Reader& reader) {
 // A password alone may still be completed by --user; load.cc looks at the result.
 void read_single_user(const Block& block, Reader& reader) {
   AuthorizationOptions& options = block.file.options.authorization;
+  if (block.user == nullptr && block.password == nullptr) return;
+  UserOptions user;
   if (block.user != nullptr) {
-    if (auto name = reader.text(*block.user)) {
-      options.has_user = !name->empty();
-      options.user = std::move(*name);
-      options.user_position = block.user->value.position.text();
-      if (options.user.empty())
-        reader.error(*block.user, "the user name is empty, which would let everybody in");
-    }
+    user.name = reader.text(*block.user).value_or("");
+    user.position = block.user->value.position.text();
+    if (user.name.empty() && block.user->value.is(Kind::string))
+      reader.error(*block.user, "the user name is empty, which would let everybody in");
   }
   if (block.password != nullptr) {
-    if (auto password = reader.secret(*block.password)) options.password = std::move(*password);
+    if (auto password = reader.secret(*block.password))
+      user.passwords.push_back(
+          {.text = std::move(*password), .position = block.password->value.position.text()});
   }
+  options.single_user = std::move(user);
 }
 
 void read_token(const Block& block, Reader& reader) {
@@ -133,9 +135,7 @@ void read_token(const Block& block, Reader& reader) {
   auto token = reader.secret(*block.token);
   if (!token) return;
   if (token->empty()) return reader.error(*block.token, "the token is empty, which would let everybody in");
-  options.has_token = true;
-  options.token = std::move(*token);
-  options.token_position = block.token->value.position.text();
+  options.tokens.push_back({.text = std::move(*token), .position = block.token->value.position.text()});
 }
 
 std::optional<UserOptions> read_user(const Value& item, size_t number, Reader& reader) {

@@ -64,20 +64,19 @@ void apply_plain_flags(const CommandLine& line, FileOptions& file, Findings& fin
 // Flags replace what the file has for the same keys (CF-70).
 void apply_user_flags(const CommandLine& line, FileOptions& file, Findings& findings) {
   AuthorizationOptions& authorization = file.options.authorization;
+  if ((line.user || line.password) && !authorization.single_user) authorization.single_user.emplace();
   if (line.user) {
     if (line.user->empty()) findings.error(flags, "--user is empty, which would let everybody in");
-    authorization.has_user = !line.user->empty();
-    authorization.user = *line.user;
-    authorization.user_position = flags.text();
+    authorization.single_user->name = *line.user;
+    authorization.single_user->position = flags.text();
   }
   if (line.password) {
-    authorization.password = *line.password;
+    authorization.single_user->passwords = {{.text = *line.password, .position = flags.text()}};
   }
   if (line.token) {
     if (line.token->empty()) findings.error(flags, "--auth is empty, which would let everybody in");
-    authorization.has_token = !line.token->empty();
-    authorization.token = *line.token;
-    authorization.token_position = flags.text();
+    authorization.tokens.clear();
+    if (!line.token->empty()) authorization.tokens.push_back({.text = *line.token, .position = flags.text()});
   }
 }
 
@@ -88,28 +87,25 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
   AuthorizationOptions& authorization = file.options.authorization;
   const bool has_users = !authorization.users.empty() || file.has_bad_users;
   const bool has_user_flags = line.user || line.password;
+  const bool has_user = authorization.single_user && !authorization.single_user->name.empty();
+  const bool has_token = !authorization.tokens.empty();
   if (has_users && line.token) {
     findings.error(flags, "Can not have a token and a users array: --auth is given and the file has users");
   }
   if (has_users && has_user_flags) {
     findings.warning(flags, "--user and --pass are ignored: the users array of the file decides");
-  } else if (authorization.has_token && (authorization.has_user || line.password) &&
-             (has_user_flags || line.token)) {
+  } else if (has_token && (has_user || line.password) && (has_user_flags || line.token)) {
     findings.warning(flags, fmt::format("the token (from {}) decides, user and password are ignored",
-                                        authorization.token_position));
-  } else if (line.password && !line.user && !authorization.has_user) {
+                                        authorization.tokens.front().position));
+  } else if (line.password && !line.user && !has_user) {
     findings.error(flags, "--pass is given without a user, which would let everybody in");
-  } else if (file.positions.contains("password") && !file.positions.contains("user") &&
-             !authorization.has_user && !authorization.has_token && !has_users) {
+  } else if (file.positions.contains("password") && !file.positions.contains("user") && !has_user &&
+             !has_token && !has_users) {
     findings.error(file.position("password"),
                    "a password is given without a user, which would let everybody in");
   }
-  if (has_users) authorization.has_token = false;
-  if (!authorization.has_user || has_users || authorization.has_token) {
-    authorization.has_user = false;
-    authorization.user.clear();
-    authorization.password.clear();
-  }
+  if (has_users) authorization.tokens.clear();
+  if (!has_user || has_users || has_token) authorization.single_user.reset();
   if (file.positions.contains("authorization") && !authorization.is_required() && findings.errors.empty()) {
     findings.warning(file.position("authorization"), "this block asks for nothing: everybody may connect");
   }
