@@ -17,6 +17,17 @@
 
 namespace nuncio::config {
 
+// What tests ask of the configured users; empty texts for what there is not.
+inline std::string text_of(const std::vector<SecretOptions>& secrets) {
+  return secrets.empty() ? "" : std::string(secrets[0].text.reveal());
+}
+inline std::string user_of(const AuthorizationOptions& authorization) {
+  return authorization.single_user ? authorization.single_user->name : "";
+}
+inline std::string password_of(const AuthorizationOptions& authorization) {
+  return authorization.single_user ? text_of(authorization.single_user->passwords) : "";
+}
+
 class ConfigFiles : public ::testing::Test {
  protected:
   void SetUp() override {

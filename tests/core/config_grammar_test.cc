@@ -38,7 +38,7 @@ TEST_F(ConfigGrammar, CF_1_KeysAndValuesAreSeparatedByColonEqualsOrBlank) {
   const auto mixed = load("port 4333\nhost = a\nauthorization\n{\n user: u\n pass = \"p\" }\n");
   EXPECT_THAT(mixed.errors, IsEmpty());
   EXPECT_EQ(mixed.options.host, "a");
-  EXPECT_EQ(mixed.options.authorization.user, "u");
+  EXPECT_EQ(user_of(mixed.options.authorization), "u");
   EXPECT_THAT(load("authorization{ user: u }").errors,
               ElementsAre("t.conf:1:1: a blank, ':' or '=' is missing before '{'"));
   EXPECT_THAT(error_of("port:\n4222"), HasSubstr("t:1:1: the key \"port\" has no value"));
@@ -215,7 +215,7 @@ TEST_F(ConfigGrammar, CF_18_IncludesAreRelativeToTheIncludingFile) {
   write("sub/deep/auth.conf", "user: anna, pass: \"x\"");
   const auto loaded = load("include \"sub/users.conf\"\nserver_name: $U\n");
   EXPECT_THAT(loaded.errors, IsEmpty());
-  EXPECT_EQ(loaded.options.authorization.user, "anna");
+  EXPECT_EQ(user_of(loaded.options.authorization), "anna");
   EXPECT_EQ(loaded.options.server_name, "bob");
 
   write("uses.conf", "server_name: $OUTER");
@@ -239,8 +239,8 @@ TEST_F(ConfigGrammar, CF_23_VariablesAreFoundInThisBlockAroundItAndInTheEnvironm
   set_variable("CF_TEST_PORT", "4333");
   EXPECT_EQ(load("p: 4333\nport: $p").options.port, 4333);
   EXPECT_EQ(load("port: $CF_TEST_PORT").options.port, 4333);
-  EXPECT_EQ(load("N: out\nauthorization { N: in, user: $N }").options.authorization.user, "in");
-  EXPECT_EQ(load("N: out\nauthorization { user: $N }").options.authorization.user, "out");
+  EXPECT_EQ(user_of(load("N: out\nauthorization { N: in, user: $N }").options.authorization), "in");
+  EXPECT_EQ(user_of(load("N: out\nauthorization { user: $N }").options.authorization), "out");
   EXPECT_THAT(error_of("\nport: $nope"),
               HasSubstr("t:2:7: variable reference for 'nope' on line 2 can not be found"));
   EXPECT_THAT(error_of("p: 1\nport: $P"), HasSubstr("'P'"));
@@ -268,7 +268,7 @@ TEST_F(ConfigGrammar, CF_27_EnvironmentValuesAreReadLikeValuesInAFile) {
   set_variable("CF_TEST_TEXT", "'a,b c'");
   set_variable("CF_TEST_CHAIN", "$CF_TEST_TEXT");
   set_variable("CF_TEST_EMPTY", "");
-  EXPECT_EQ(load("authorization: $CF_TEST_MAP").options.authorization.user, "a");
+  EXPECT_EQ(user_of(load("authorization: $CF_TEST_MAP").options.authorization), "a");
   EXPECT_EQ(text_of("a: $CF_TEST_CHAIN"), "a,b c");
   EXPECT_EQ(text_of("a: $CF_TEST_EMPTY"), "");
   set_variable("CF_TEST_LOOP", "$CF_TEST_BACK");

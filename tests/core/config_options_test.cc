@@ -219,20 +219,20 @@ TEST_F(ConfigOptions, CP_59_NoConnectionsAtAllIsAnError) {
 TEST_F(ConfigOptions, CF_41_CF_48_TheAuthorizationBlock) {
   const auto single =
       load("authorization { username: a, password: \"b\", timeout: 0.5 }").options.authorization;
-  EXPECT_TRUE(single.has_user);
-  EXPECT_EQ(single.user, "a");
-  EXPECT_EQ(single.password.reveal(), "b");
+  ASSERT_TRUE(single.single_user);
+  EXPECT_EQ(single.single_user->name, "a");
+  EXPECT_EQ(password_of(single), "b");
   EXPECT_EQ(single.timeout, milliseconds(500));
-  EXPECT_EQ(single.user_position, folder_.string() + "/t.conf:1:27");
+  EXPECT_EQ(single.single_user->position, folder_.string() + "/t.conf:1:27");
   const auto token = load("authorization { token: \"t\" }").options.authorization;
-  EXPECT_TRUE(token.has_token && !token.has_user);
-  EXPECT_EQ(token.token.reveal(), "t");
+  EXPECT_FALSE(token.single_user);
+  EXPECT_EQ(text_of(token.tokens), "t");
   const auto many =
       load("authorization { users = [\n{user: a, pass: \"b\"}\n{username: \"A\", password: ''}] }")
           .options.authorization;
   ASSERT_EQ(many.users.size(), 2u);
   EXPECT_EQ(many.users[1].name, "A");
-  EXPECT_TRUE(many.users[1].password.empty());
+  EXPECT_TRUE(text_of(many.users[1].passwords).empty());
   EXPECT_THAT(many.users[0].position, HasSubstr("t.conf:2:8"));
 }
 
@@ -260,10 +260,10 @@ TEST_F(ConfigOptions, CF_43_CF_44_UserEntries) {
 TEST_F(ConfigOptions, CF_45_AU_15_AUserWithoutPasswordIsAllowedAndHasTheEmptyOne) {
   const auto many = load("authorization { users: [{user: a}] }");
   EXPECT_THAT(many.errors, IsEmpty());
-  EXPECT_TRUE(many.options.authorization.users.at(0).password.empty());
+  EXPECT_TRUE(many.options.authorization.users.at(0).passwords.empty());
   const auto single = load("authorization { user: a }");
   EXPECT_THAT(single.errors, IsEmpty());
-  EXPECT_TRUE(single.options.authorization.has_user && single.options.authorization.password.empty());
+  EXPECT_TRUE(single.options.authorization.single_user && password_of(single.options.authorization).empty());
 }
 
 TEST_F(ConfigOptions, CF_16_QuotedNumbersAreStrings) {
@@ -271,8 +271,7 @@ TEST_F(ConfigOptions, CF_16_QuotedNumbersAreStrings) {
     EXPECT_THAT(load(std::string(key) + ": \"4222\"").errors,
                 ElementsAre(HasSubstr("expected a number for \"" + std::string(key) + "\", got a string")));
   }
-  EXPECT_EQ(load("authorization { user: a, password: \"4222\" }").options.authorization.password.reveal(),
-            "4222");
+  EXPECT_EQ(password_of(load("authorization { user: a, password: \"4222\" }").options.authorization), "4222");
 }
 
 TEST_F(ConfigOptions, CF_17_NumbersArePasswordsOnlyInQuotes) {
@@ -308,21 +307,22 @@ TEST_F(ConfigOptions, CF_47_TimeoutTakesSecondsAndDurations) {
 TEST_F(ConfigOptions, AU_12_MixturesOfFlagsAndFile) {
   const auto both = load("", {"--user", "a", "--pass", "b", "--auth", "t"});
   EXPECT_THAT(both.errors, IsEmpty());
-  EXPECT_TRUE(both.options.authorization.has_token && !both.options.authorization.has_user);
+  EXPECT_TRUE(!both.options.authorization.tokens.empty() && !both.options.authorization.single_user);
   EXPECT_THAT(
       both.warnings,
       ::testing::Contains(HasSubstr("the token (from command line) decides, user and password are ignored")));
 
   const auto file_token = load("authorization { token: \"t\" }", {"--user", "a"});
   EXPECT_THAT(file_token.errors, IsEmpty());
-  EXPECT_TRUE(file_token.options.authorization.has_token && !file_token.options.authorization.has_user);
+  EXPECT_TRUE(!file_token.options.authorization.tokens.empty() &&
+              !file_token.options.authorization.single_user);
   EXPECT_THAT(file_token.warnings, ::testing::Contains(HasSubstr("t.conf:1:24) decides")));
 
   const auto file_users =
       load("authorization { users: [{user: u, pass: \"p\"}] }", {"--user", "a", "--pass", "b"});
   EXPECT_THAT(file_users.errors, IsEmpty());
   EXPECT_EQ(file_users.options.authorization.users.size(), 1u);
-  EXPECT_FALSE(file_users.options.authorization.has_user);
+  EXPECT_FALSE(file_users.options.authorization.single_user);
   EXPECT_THAT(file_users.warnings, ::testing::Contains(HasSubstr("--user and --pass are ignored")));
 
   EXPECT_THAT(load("authorization { users: [{user: u, pass: \"p\"}] }", {"--auth", "t"}).errors,
@@ -361,14 +361,14 @@ TEST_F(ConfigOptions, AU_16_NoAuthUserMustNameAUser) {
 
 TEST_F(ConfigOptions, AU_10_CF_70_FlagsReplaceUserAndPasswordOfTheFile) {
   const auto loaded = load("authorization { user: a, pass: \"b\" }", {"--user", "c"}).options.authorization;
-  EXPECT_EQ(loaded.user, "c");
-  EXPECT_EQ(loaded.password.reveal(), "b");
+  EXPECT_EQ(user_of(loaded), "c");
+  EXPECT_EQ(password_of(loaded), "b");
   const auto password = load("authorization { user: a, pass: \"b\" }", {"--pass", "d"}).options.authorization;
-  EXPECT_EQ(password.user, "a");
-  EXPECT_EQ(password.password.reveal(), "d");
+  EXPECT_EQ(user_of(password), "a");
+  EXPECT_EQ(password_of(password), "d");
   const auto completed = load("authorization { pass: \"b\" }", {"--user", "c"});
   EXPECT_THAT(completed.errors, IsEmpty());
-  EXPECT_EQ(completed.options.authorization.password.reveal(), "b");
+  EXPECT_EQ(password_of(completed.options.authorization), "b");
 }
 
 TEST_F(ConfigOptions, CF_61_Logging) {
