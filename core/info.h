@@ -34,8 +34,5 @@ class InfoTemplate {
 
 // 56 characters, "N…": a fresh Ed25519 public key as a server's public nkey. Any thread.
 std::string make_server_id();
-// `key` (32 bytes) in the text form of nkeys: prefix byte, key, CRC-16 (XMODEM, little endian), all in
-// base32.
-std::string encode_public_nkey(uint8_t prefix, const uint8_t* key);
 
 }  // namespace nuncio

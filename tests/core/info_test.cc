@@ -80,20 +80,4 @@ TEST(Info, CP_2_ServerIdIsAPublicServerNkey) {
   EXPECT_NE(id, make_server_id());
 }
 
-// A server id that nats-server 2.9.10 announced, taken apart and put together again.
-TEST(Info, CP_2_NkeyTextIsThatOfTheReference) {
-  const std::string id = "NB4QBTHEPLOY7VL5DLD7OZS2F4QTNJ5AANHDTTIZGKJEPSMECID67E65";
-  std::vector<uint8_t> raw;
-  unsigned buffer = 0;
-  unsigned bits = 0;
-  for (const char c : id) {
-    buffer = buffer << 5 | static_cast<unsigned>(c >= 'A' ? c - 'A' : c - '2' + 26);
-    if ((bits += 5) >= 8) raw.push_back(static_cast<uint8_t>(buffer >> (bits -= 8)));
-    buffer &= 0xff;
-  }
-  ASSERT_EQ(raw.size(), 35u);
-  EXPECT_EQ(raw[0], 13 << 3);
-  EXPECT_EQ(encode_public_nkey(raw[0], &raw[1]), id);
-}
-
 }  // namespace nuncio
