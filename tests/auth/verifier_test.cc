@@ -25,7 +25,7 @@ std::shared_ptr<const StoredSecret> hashed(std::string_view password, unsigned l
 
 Check check_for(uint32_t slot, std::string_view user, std::shared_ptr<const StoredSecret> stored,
                 std::string_view candidate, std::string_view source = "10.0.0.1") {
-  return {{0, slot, 1}, std::string(source), std::string(user), std::move(stored), Secret(candidate)};
+  return {{0, slot, 1}, std::string(source), std::string(user), {std::move(stored)}, Secret(candidate)};
 }
 
 // Collects results; wait_for() ends with a deadline instead of a hanging test.
@@ -117,8 +117,7 @@ TEST(Verifier, AU_26_TellsRightFromWrong) {
   ASSERT_TRUE(verifier.submit(check_for(2, "a", secret, "wrong")));
   ASSERT_TRUE(results.wait_for(2));
   for (const auto& result : results.all()) {
-    EXPECT_EQ(result.matches, result.ticket.slot == 1);
-    EXPECT_EQ(result.stored, secret);
+    EXPECT_EQ(result.stored, result.ticket.slot == 1 ? secret : nullptr);
   }
   EXPECT_EQ(verifier.counters().hashes, 2u);
 }
@@ -140,7 +139,8 @@ TEST(Verifier, AU_27_EqualChecksInFlightAreOneHash) {
   std::set<uint32_t> slots;
   for (const auto& result : held.results.all()) {
     slots.insert(result.ticket.slot);
-    EXPECT_EQ(result.matches, result.ticket.slot != 2001 && result.ticket.slot != HeldVerifier::blocker);
+    EXPECT_EQ(result.stored != nullptr,
+              result.ticket.slot != 2001 && result.ticket.slot != HeldVerifier::blocker);
   }
   EXPECT_EQ(slots.size(), 1004u);
 }
@@ -240,7 +240,7 @@ TEST(Verifier, AT_16_ReusedSlotGetsOnlyItsOwnResult) {
   held.gate.open();
   ASSERT_TRUE(held.results.wait_for(2));
   for (const auto& result : held.results.all()) {
-    EXPECT_FALSE(result.matches);
+    EXPECT_EQ(result.stored, nullptr);
     EXPECT_EQ(result.ticket.generation, result.ticket.slot == 5 ? 2u : 1u);
   }
 }
@@ -250,18 +250,18 @@ TEST(Verifier, AU_27_AT_10_CacheKnowsExactlyWhatWasVerified) {
   Verifier verifier({}, results.sink());
   const auto secret = hashed("right");
   const Check right = check_for(1, "a", secret, "right");
-  EXPECT_FALSE(verifier.is_known_good(right));
+  EXPECT_EQ(verifier.known_good(right), nullptr);
   ASSERT_TRUE(verifier.submit(right));
   ASSERT_TRUE(verifier.submit(check_for(2, "a", secret, "wrong")));
   ASSERT_TRUE(results.wait_for(2));
-  EXPECT_TRUE(verifier.is_known_good(right));
-  EXPECT_TRUE(verifier.is_known_good(check_for(9, "a", secret, "right", "other source")));
-  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", secret, "wrong"))) << "only successes";
-  EXPECT_FALSE(verifier.is_known_good(check_for(1, "b", secret, "right"))) << "another user";
-  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", hashed("right"), "right")))
+  EXPECT_NE(verifier.known_good(right), nullptr);
+  EXPECT_NE(verifier.known_good(check_for(9, "a", secret, "right", "other source")), nullptr);
+  EXPECT_EQ(verifier.known_good(check_for(1, "a", secret, "wrong")), nullptr) << "only successes";
+  EXPECT_EQ(verifier.known_good(check_for(1, "b", secret, "right")), nullptr) << "another user";
+  EXPECT_EQ(verifier.known_good(check_for(1, "a", hashed("right"), "right")), nullptr)
       << "changed stored secret";
-  EXPECT_FALSE(verifier.is_known_good(check_for(1, "ar", secret, "ight"))) << "shifted boundary";
-  EXPECT_FALSE(verifier.is_known_good(check_for(1, "a", secret, "")));
+  EXPECT_EQ(verifier.known_good(check_for(1, "ar", secret, "ight")), nullptr) << "shifted boundary";
+  EXPECT_EQ(verifier.known_good(check_for(1, "a", secret, "")), nullptr);
   EXPECT_EQ(verifier.counters().cache_hits, 2u);
   EXPECT_EQ(verifier.counters().hashes, 2u);
 }
@@ -272,7 +272,7 @@ TEST(Verifier, AU_27_CacheSurvivesAReloadThatKeepsTheHash) {
   const Secret text = make_hash("$2b$", 4, "right");
   ASSERT_TRUE(verifier.submit(check_for(1, "a", *StoredSecret::make(text.reveal()), "right")));
   ASSERT_TRUE(results.wait_for(1));
-  EXPECT_TRUE(verifier.is_known_good(check_for(1, "a", *StoredSecret::make(text.reveal()), "right")));
+  EXPECT_NE(verifier.known_good(check_for(1, "a", *StoredSecret::make(text.reveal()), "right")), nullptr);
 }
 
 TEST(Verifier, AU_27_CacheCanBeOffAndExpires) {
@@ -285,14 +285,16 @@ TEST(Verifier, AU_27_CacheCanBeOffAndExpires) {
     const Check right = check_for(1, "a", hashed("right"), "right");
     ASSERT_TRUE(verifier.submit(right));
     ASSERT_TRUE(results.wait_for(1));
-    EXPECT_FALSE(verifier.is_known_good(right));
+    EXPECT_EQ(verifier.known_good(right), nullptr);
   }
 }
 
 TEST(Verifier, AU_28_UnknownUserCostsExactlyTheHashOfAWrongPassword) {
   AuthorizationOptions options;
   const Secret hash = make_hash("$2b$", 4, "right");
-  options.users.push_back({"known", hash, ""});
+  UserOptions& known = options.users.emplace_back();
+  known.name = "known";
+  known.passwords.push_back({.text = hash});
   AuthTable::Findings findings;
   const auto table = AuthTable::make(options, findings);
   ASSERT_NE(table, nullptr);
@@ -304,14 +306,14 @@ TEST(Verifier, AU_28_UnknownUserCostsExactlyTheHashOfAWrongPassword) {
       Credentials credentials;
       credentials.user = user;
       credentials.password = Secret(password);
-      const Decision decision = table->decide(credentials);
+      const Decision decision = table->decide(credentials, {}, ConnectionType::standard, {});
       ASSERT_EQ(decision.kind, Decision::Kind::check);
-      const Check check = check_for(slot++, user, decision.stored, password);
-      ASSERT_FALSE(verifier.is_known_good(check));
+      const Check check = check_for(slot++, user, decision.stored.at(0), password);
+      ASSERT_EQ(verifier.known_good(check), nullptr);
       ASSERT_TRUE(verifier.submit(check));
       ASSERT_TRUE(results.wait_for(slot));
       EXPECT_EQ(verifier.counters().hashes, slot) << user << " " << password;
-      const bool is_in = results.all().back().matches && decision.user;
+      const bool is_in = results.all().back().stored && decision.login.user;
       EXPECT_EQ(is_in, slot == 3) << user << " " << password;
     }
   }
@@ -354,7 +356,7 @@ TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
   Verifier verifier(settings, [&](CheckResult result) {
     Seen& mine = seen[result.ticket.slot];
     mine.results.fetch_add(1);
-    mine.matched = result.matches;
+    mine.matched = result.stored != nullptr;
     delivered.fetch_add(1);
   });
   const auto is_right = [](uint32_t slot) { return slot % 3 == 0; };
@@ -368,7 +370,7 @@ TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
           const Check check =
               check_for(slot, "a", secret, is_right(slot) ? "right" : std::to_string(random() % 8),
                         std::to_string(random() % 3));
-          EXPECT_FALSE(!is_right(slot) && verifier.is_known_good(check));
+          EXPECT_FALSE(!is_right(slot) && verifier.known_good(check));
           fate[slot] = verifier.submit(check);
           if (fate[slot] == 1 && random() % 4 == 0) {
             verifier.cancel(check.ticket);
