@@ -1,5 +1,5 @@
-// nkeys: Ed25519 keys in the text form of the NATS ecosystem (AU-31 … AU-37): base32 of prefix, key and
-// CRC-16, where the first letter tells what the key is for.
+// nkeys: Ed25519 keys in the text form of the NATS ecosystem (AU-31 … AU-37). Public keys as core/nkey_text.h
+// describes them; seeds, which only the key tool sees, have a second prefix byte for what the key is of.
 #pragma once
 
 #include <tl/expected.hpp>
@@ -19,6 +19,8 @@ using Signature = std::array<uint8_t, 64>;
 
 // "U…", 56 characters. Nullopt: not a public user key (prefix, length, alphabet, checksum).
 std::optional<PublicKey> parse_user_nkey(std::string_view text);
+// False for keys that nobody can sign with: small order, not canonical, not in the prime-order group (AU-36).
+bool is_usable(const PublicKey&) noexcept;
 // Unpadded URL-safe or standard base64, padded or not, as clients send `sig`.
 std::optional<Signature> parse_signature(std::string_view text);
 // Small-order and non-canonical keys and signatures never verify (AU-36). Some 50 µs.
@@ -27,13 +29,16 @@ bool is_signed_by(const PublicKey&, const Signature&, std::string_view message) 
 // A fresh nonce for INFO: 11 random bytes as 15 characters (AU-31). Any thread.
 std::string make_nonce();
 
-// A new user key pair. Seed "SU…" and public key "U…".
-struct UserKeyPair {
-  Secret seed;
+// For the key tool. Kinds of keys by their prefix byte: core/nkey_text.h.
+struct KeyPair {
+  Secret seed;  // "SU…" for a user, 58 characters
   std::string public_key;
 };
-UserKeyPair make_user_key();
-// The public key of a seed; an error for anything that is no user seed.
+KeyPair make_key_pair(uint8_t prefix);
+// Errors for what is no seed; they show nothing of it.
 tl::expected<std::string, std::string> public_key_of(const Secret& seed);
+tl::expected<Signature, std::string> sign(const Secret& seed, std::string_view message);
+// Standard base64 with padding, as the official tool prints it.
+std::string encode_signature(const Signature&);
 
 }  // namespace nuncio::auth

@@ -3,6 +3,7 @@
 #include <crypt.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 
 #include "auth/hash_run.h"
@@ -45,13 +46,47 @@ StoredSecret::StoredSecret(Kind kind, std::string_view configured, HashFormat fo
   if (kind == Kind::hash) hash_text_ = Secret(configured);
 }
 
+tl::expected<std::shared_ptr<const StoredSecret>, std::string> StoredSecret::make_nkey(
+    std::string_view configured) {
+  const auto key = parse_user_nkey(configured);
+  if (!key) return tl::unexpected(std::string("is not the public nkey of a user (\"U…\", 56 characters)"));
+  return std::shared_ptr<const StoredSecret>(new StoredSecret(*key));
+}
+
+StoredSecret::StoredSecret(const PublicKey& key)
+    : kind_(Kind::public_key),
+      digest_(keyed_digest({"nkey", {reinterpret_cast<const char*>(key.data()), key.size()}})),
+      public_key_(key) {}
+
+Secret StoredSecret::signature_candidate(const Signature& signature, std::string_view message) {
+  std::string text(reinterpret_cast<const char*>(signature.data()), signature.size());
+  text += message;
+  Secret candidate(text);
+  wipe(text);
+  return candidate;
+}
+
 StoredSecret::Kind StoredSecret::kind() const {
   return kind_;
 }
 
 bool StoredSecret::matches(std::string_view candidate) const {
-  if (kind_ == Kind::hash) return hash_matches(hash_text_.reveal(), format_, candidate);
+  switch (kind_) {
+    case Kind::hash:
+      return hash_matches(hash_text_.reveal(), format_, candidate);
+    case Kind::public_key:
+      return is_signed(candidate);
+    case Kind::plain:
+      break;
+  }
   return is_equal(digest_of(candidate), digest_);
+}
+
+bool StoredSecret::is_signed(std::string_view candidate) const {
+  Signature signature;
+  if (candidate.size() < signature.size()) return false;
+  std::copy_n(candidate.begin(), signature.size(), reinterpret_cast<char*>(signature.data()));
+  return is_signed_by(public_key_, signature, candidate.substr(signature.size()));
 }
 
 std::string_view StoredSecret::method() const {
@@ -63,7 +98,7 @@ std::string_view StoredSecret::identity() const {
 }
 
 std::shared_ptr<const StoredSecret> StoredSecret::dummy_like(const StoredSecret& original) {
-  if (original.kind_ == Kind::plain) {
+  if (original.kind_ != Kind::hash) {
     std::string random(32, '\0');
     randomise(random, 0);
     return std::shared_ptr<const StoredSecret>(new StoredSecret(Kind::plain, random, {}));

@@ -11,9 +11,11 @@
 
 namespace nuncio {
 
-constexpr uint8_t nkey_prefix_server = 13 << 3;  // 'N'
-constexpr uint8_t nkey_prefix_user = 20 << 3;    // 'U'
-constexpr uint8_t nkey_prefix_account = 0 << 3;  // 'A'
+constexpr uint8_t nkey_prefix_server = 13 << 3;    // 'N'
+constexpr uint8_t nkey_prefix_user = 20 << 3;      // 'U'
+constexpr uint8_t nkey_prefix_account = 0 << 3;    // 'A'
+constexpr uint8_t nkey_prefix_cluster = 2 << 3;    // 'C'
+constexpr uint8_t nkey_prefix_operator = 14 << 3;  // 'O'
 
 struct NkeyText {
   uint8_t prefix = 0;
