@@ -1,5 +1,6 @@
 #include "auth/auth_table.h"
 
+#include <algorithm>
 #include <span>
 
 #include "auth/table_builder.h"
@@ -7,11 +8,19 @@
 namespace nuncio::auth {
 namespace {
 
-// What comes of `candidate` against the secrets that are valid now; `user` is who it would be, null for a
-// dummy. The same steps for known and unknown users (AU-28, AT-1).
-Decision compare(const Secret& candidate, std::span<const Credential> credentials, WallTime now,
-                 const std::shared_ptr<const User>& user, Reason refusal) {
-  Decision decision{Decision::Kind::refused, refusal};
+Decision refuse(Reason reason) {
+  return {Decision::Kind::refused, reason};
+}
+
+bool is_allowed(const User& user, ConnectionType type) {
+  return user.connection_types == 0 || (user.connection_types & static_cast<uint8_t>(type)) != 0;
+}
+
+// What comes of `candidate` against those `credentials` that are valid now; nullopt when none is. `user` is
+// who it would be, null for dummies. The same steps for known and unknown users (AU-28, AT-1).
+std::optional<Decision> compare_valid(const Secret& candidate, std::span<const Credential> credentials,
+                                      WallTime now, const std::shared_ptr<const User>& user, Reason refusal) {
+  Decision decision = refuse(refusal);
   bool is_any_valid = false;
   for (const Credential& credential : credentials) {
     if (!credential.is_valid_at(now)) continue;
@@ -19,22 +28,43 @@ Decision compare(const Secret& candidate, std::span<const Credential> credential
     if (credential.stored->kind() == StoredSecret::Kind::hash) {
       decision.stored.push_back(credential.stored);
     } else if (credential.stored->matches(candidate.reveal()) && user) {
-      return {Decision::Kind::admitted, Reason::none, {user, credential.stored}};
+      return Decision{Decision::Kind::admitted, Reason::none, {user, credential.stored}};
     }
   }
-  if (!is_any_valid) decision.reason = Reason::secret_not_valid_now;
+  if (!is_any_valid) return std::nullopt;
   if (decision.stored.empty()) return decision;
-  if (candidate.reveal().find('\0') != std::string_view::npos)
-    return {Decision::Kind::refused, Reason::password_with_nul};
+  if (candidate.reveal().find('\0') != std::string_view::npos) return refuse(Reason::password_with_nul);
   decision.kind = Decision::Kind::check;
   decision.login.user = user;
   decision.candidate = candidate;
   return decision;
 }
 
-Recheck keep_account(const User& before, Login login) {
+Recheck keep(const User& before, Login login, ConnectionType type) {
+  if (!is_allowed(*login.user, type)) return {Recheck::Kind::leaves, {}, Reason::connection_type_not_allowed};
   if (login.user->account != before.account) return {Recheck::Kind::leaves, {}, Reason::account_changed};
   return {Recheck::Kind::stays, std::move(login)};
+}
+
+// The credential of the login's user that it used; null: none.
+const Credential* used_by(const Login& login) {
+  if (!login.user || !login.secret) return nullptr;
+  const auto& credentials = login.user->credentials;
+  const auto used = std::find_if(credentials.begin(), credentials.end(), [&](const Credential& each) {
+    return each.stored->identity() == login.secret->identity();
+  });
+  return used == credentials.end() ? nullptr : &*used;
+}
+
+bool is_same(const Credential& a, const Credential& b) {
+  return a.stored->identity() == b.stored->identity() && a.not_before == b.not_before &&
+         a.not_after == b.not_after;
+}
+
+bool have_same_secrets(const User* a, const User* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return std::equal(a->credentials.begin(), a->credentials.end(), b->credentials.begin(),
+                    b->credentials.end(), is_same);
 }
 
 }  // namespace
@@ -43,73 +73,124 @@ bool Credential::is_valid_at(WallTime now) const {
   return (!not_before || *not_before <= now) && (!not_after || now < *not_after);
 }
 
-std::shared_ptr<const AuthTable> AuthTable::make(const AuthorizationOptions& options, Findings& findings) {
-  return TableBuilder(options, findings).build();
+std::string_view label_of(const Login& login) {
+  const Credential* used = used_by(login);
+  return used == nullptr ? std::string_view() : used->label;
 }
 
-Decision AuthTable::decide(const Credentials& given, std::string_view, ConnectionType, WallTime now) const {
+std::shared_ptr<const AuthTable> AuthTable::make(const AuthorizationOptions& options, Findings& findings,
+                                                 WallTime now) {
+  return TableBuilder(options, findings, now).build();
+}
+
+Decision AuthTable::decide(const Credentials& given, std::string_view nonce, ConnectionType type,
+                           WallTime now) const {
   if (!is_required()) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
   // Without nkeys in the table, an nkey counts as nothing given; a JWT does outside operator mode (AU-16,
   // AU-17).
+  const bool is_nkey = !nkeys_.empty() && !given.nkey.empty();
+  if (is_nkey) return decide_by_nkey(given, nonce, type);
   const bool gives_nothing = given.user.empty() && given.password.empty() && given.token.empty();
-  if (gives_nothing && anonymous_) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
-  Decision decision = token_ ? decide_by_token(given, now) : decide_by_user(given, now);
+  if (gives_nothing && anonymous_) {
+    if (!is_allowed(*anonymous_, type)) return refuse(Reason::connection_type_not_allowed);
+    return {Decision::Kind::admitted, Reason::none, {anonymous_}};
+  }
+  Decision decision = token_ ? decide_by_token(given, now) : decide_by_user(given, type, now);
   if (gives_nothing && decision.kind == Decision::Kind::refused)
     decision.reason = Reason::credentials_missing;
   return decision;
 }
 
-Decision AuthTable::decide_by_token(const Credentials& given, WallTime now) const {
-  return compare(given.token, token_->credentials, now, token_, Reason::wrong_token);
+// An unknown key is refused at once: unlike a name it cannot be guessed, so there is nothing to hide.
+Decision AuthTable::decide_by_nkey(const Credentials& given, std::string_view nonce,
+                                   ConnectionType type) const {
+  const auto found = nkeys_.find(std::string_view(given.nkey));
+  if (found == nkeys_.end()) return refuse(Reason::unknown_nkey);
+  const std::shared_ptr<const User>& user = found->second;
+  if (!is_allowed(*user, type)) return refuse(Reason::connection_type_not_allowed);
+  if (nonce.empty()) return refuse(Reason::nonce_missing);
+  const auto signature = parse_signature(given.signature);
+  if (!signature) return refuse(Reason::wrong_signature);
+  return {Decision::Kind::check,
+          Reason::wrong_signature,
+          {user},
+          {user->credentials.front().stored},
+          StoredSecret::signature_candidate(*signature, nonce)};
 }
 
-Decision AuthTable::decide_by_user(const Credentials& given, WallTime now) const {
+Decision AuthTable::decide_by_token(const Credentials& given, WallTime now) const {
+  return compare(given.token, token_, now, Reason::wrong_token);
+}
+
+Decision AuthTable::decide_by_user(const Credentials& given, ConnectionType type, WallTime now) const {
   const auto found = users_.find(std::string_view(given.user));
-  if (found == users_.end()) {
-    const Credential dummy{dummy_, {}, {}, {}};
-    return compare(given.password, {&dummy, 1}, now, nullptr, Reason::unknown_user);
-  }
-  return compare(given.password, found->second->credentials, now, found->second, Reason::wrong_password);
+  if (found == users_.end()) return compare_with_dummies(given.password, Reason::unknown_user);
+  if (!is_allowed(*found->second, type)) return refuse(Reason::connection_type_not_allowed);
+  return compare(given.password, found->second, now, Reason::wrong_password);
+}
+
+// A user none of whose secrets is valid now answers as an unknown one does.
+Decision AuthTable::compare(const Secret& candidate, const std::shared_ptr<const User>& user, WallTime now,
+                            Reason refusal) const {
+  auto decision = compare_valid(candidate, user->credentials, now, user, refusal);
+  if (!decision) return compare_with_dummies(candidate, Reason::secret_not_valid_now);
+  return std::move(*decision);
+}
+
+Decision AuthTable::compare_with_dummies(const Secret& candidate, Reason refusal) const {
+  auto decision = compare_valid(candidate, dummies_, {}, nullptr, refusal);
+  return decision ? std::move(*decision) : refuse(refusal);
 }
 
 bool AuthTable::is_required() const {
-  return token_ != nullptr || !users_.empty();
+  return token_ != nullptr || !users_.empty() || !nkeys_.empty();
 }
 
 bool AuthTable::wants_nonce() const {
-  return false;
+  return !nkeys_.empty();
 }
 
 bool AuthTable::is_announced() const {
   return is_required() && !anonymous_;
 }
 
-std::shared_ptr<const User> AuthTable::anonymous() const {
+std::shared_ptr<const User> AuthTable::anonymous(ConnectionType type) const {
+  if (!anonymous_ || anonymous_->is_nkey || !is_allowed(*anonymous_, type)) return nullptr;
   return anonymous_;
 }
 
-Recheck AuthTable::recheck(const Login& login) const {
+Recheck AuthTable::recheck(const Login& login, ConnectionType type) const {
   const User& before = *login.user;
   if (!login.secret) {
     const bool is_same =
         anonymous_ && anonymous_->name == before.name && anonymous_->is_nkey == before.is_nkey;
     if (!is_same) return {Recheck::Kind::judge};
-    return keep_account(before, {anonymous_});
+    return keep(before, {anonymous_}, type);
   }
-  if (!is_required()) return keep_account(before, {anonymous_});
-  std::shared_ptr<const User> now;
-  if (before.is_token) {
-    now = token_;
-  } else if (const auto found = users_.find(std::string_view(before.name)); found != users_.end()) {
-    now = found->second;
-  }
-  if (now) {
-    for (const Credential& credential : now->credentials) {
-      if (credential.stored->identity() == login.secret->identity())
-        return keep_account(before, {now, credential.stored});
-    }
-  }
-  return {Recheck::Kind::leaves, {}, Reason::login_revoked};
+  if (!is_required()) return keep(before, {anonymous_}, type);
+  Login now{find(before), login.secret};
+  const Credential* used = used_by(now);
+  if (used == nullptr) return {Recheck::Kind::leaves, {}, Reason::login_revoked};
+  now.secret = used->stored;
+  return keep(before, std::move(now), type);
+}
+
+std::shared_ptr<const User> AuthTable::find(const User& before) const {
+  if (before.is_token) return token_;
+  const Users& users = before.is_nkey ? nkeys_ : users_;
+  const auto found = users.find(std::string_view(before.name));
+  return found == users.end() ? nullptr : found->second;
+}
+
+bool AuthTable::has_same_secrets(const AuthTable& other) const {
+  const auto are_same = [](const Users& mine, const Users& theirs) {
+    return mine.size() == theirs.size() && std::all_of(mine.begin(), mine.end(), [&](const auto& entry) {
+             const auto found = theirs.find(entry.first);
+             return found != theirs.end() && have_same_secrets(entry.second.get(), found->second.get());
+           });
+  };
+  return have_same_secrets(token_.get(), other.token_.get()) && are_same(users_, other.users_) &&
+         are_same(nkeys_, other.nkeys_);
 }
 
 }  // namespace nuncio::auth

@@ -26,7 +26,8 @@ using WallTime = std::chrono::system_clock::time_point;
 // One of the secrets that a user or the token may log in with, and when (AU-72).
 struct Credential {
   std::shared_ptr<const StoredSecret> stored;
-  std::string label = {};  // for logs: "password 2", or as configured
+  // For logs: as configured, else "password", "token" or "nkey"; "password 2" by its place among several.
+  std::string label = {};
   std::optional<WallTime> not_before = {}, not_after = {};
 
   bool is_valid_at(WallTime now) const;
@@ -50,6 +51,9 @@ struct Login {
   std::shared_ptr<const StoredSecret> secret = nullptr;
 };
 
+// Which of the user's secrets it was, for logs: the label; empty for who was let in without one.
+std::string_view label_of(const Login&);
+
 struct Decision {
   enum class Kind : uint8_t {
     // `login` is in.
@@ -57,8 +61,7 @@ struct Decision {
     // For `reason`.
     refused,
     // `candidate` must be checked against `stored` off the worker, one after the other until one matches;
-    // then
-    // `login.user` is in by that one if it is set, else refused for `reason`.
+    // then `login.user` is in by that one if it is set, else refused for `reason`.
     check
   };
   Kind kind;
@@ -84,26 +87,31 @@ class AuthTable {
  public:
   struct Findings {
     std::vector<std::string> errors;    // the table cannot be used
-    std::vector<std::string> warnings;  // AU-12, AU-24, AU-29, CF-45
+    std::vector<std::string> warnings;  // AU-12, AU-24, AU-29, AU-72, CF-45
   };
   // Null when there are errors. The options' mutual exclusions were checked by the configuration reader.
-  static std::shared_ptr<const AuthTable> make(const AuthorizationOptions&, Findings&);
+  // `now`: to warn of secrets that have expired.
+  static std::shared_ptr<const AuthTable> make(const AuthorizationOptions&, Findings&,
+                                               WallTime now = std::chrono::system_clock::now());
 
   // INFO's auth_required (CP-4): authentication is configured and not everybody is let in by no_auth_user.
   bool is_announced() const;
   // Authentication is configured.
   bool is_required() const;
   // The identity of a client that has not sent CONNECT: the default user when nothing is configured, the
-  // no_auth_user, or null when it must log in first (AU-3, CP-18).
-  std::shared_ptr<const User> anonymous() const;
+  // no_auth_user unless that is an nkey (AU-35), or null when it must log in first (AU-3, CP-18).
+  std::shared_ptr<const User> anonymous(ConnectionType type = ConnectionType::standard) const;
   // Plain secrets are compared here, in constant time; hashes and signatures give Kind::check. Unknown users
-  // of a table with hashes give Kind::check with a dummy and no user (AU-28). `nonce`: as sent in INFO, empty
+  // of a table with hashes give Kind::check with dummies and no user (AU-28). `nonce`: as sent in INFO, empty
   // when none was (AU-31). `type`: how the client is connected (AU-19).
   Decision decide(const Credentials&, std::string_view nonce, ConnectionType type, WallTime now) const;
-  // Whether, and as whom, a connection that an earlier table let in stays.
-  Recheck recheck(const Login&) const;
+  // Whether, and as whom, a connection that an earlier table let in stays. A secret that has expired since
+  // does not concern it (AU-72).
+  Recheck recheck(const Login&, ConnectionType type = ConnectionType::standard) const;
   // INFO carries a nonce: there are nkeys (AU-31).
   bool wants_nonce() const;
+  // The same users, nkeys and tokens with the same secrets, valid at the same times; nothing about rights.
+  bool has_same_secrets(const AuthTable&) const;
 
  private:
   friend class TableBuilder;
@@ -117,13 +125,20 @@ class AuthTable {
 
   AuthTable() = default;
   Decision decide_by_token(const Credentials&, WallTime now) const;
-  Decision decide_by_user(const Credentials&, WallTime now) const;
+  Decision decide_by_user(const Credentials&, ConnectionType, WallTime now) const;
+  Decision decide_by_nkey(const Credentials&, std::string_view nonce, ConnectionType) const;
+  Decision compare(const Secret& candidate, const std::shared_ptr<const User>&, WallTime now,
+                   Reason refusal) const;
+  Decision compare_with_dummies(const Secret& candidate, Reason refusal) const;
+  std::shared_ptr<const User> find(const User& before) const;
 
-  // At most one of token_ and users_ is set; neither: nothing is configured. A single user is a table of one.
+  // Either token_, or users_ and nkeys_, or nothing is configured. A single user is a table of one.
   std::shared_ptr<const User> token_;
   Users users_;
+  Users nkeys_;  // by the text of the key
   std::shared_ptr<const User> anonymous_;
-  std::shared_ptr<const StoredSecret> dummy_;  // what unknown users are checked against
+  // What the secrets of unknown users are checked against, as many as most users have.
+  std::vector<Credential> dummies_;
 };
 
 }  // namespace nuncio::auth

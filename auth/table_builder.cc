@@ -1,16 +1,45 @@
 #include "auth/table_builder.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <map>
+#include <numeric>
 
 #include "core/log.h"
 
 namespace nuncio::auth {
+namespace {
 
-TableBuilder::TableBuilder(const AuthorizationOptions& options, AuthTable::Findings& findings)
+std::string place_of(const std::string& position) {
+  return position.empty() ? "" : position + ": ";
+}
+
+std::string label_at(size_t index, size_t count, std::string_view kind) {
+  return count == 1 ? std::string(kind) : fmt::format("{} {}", kind, index + 1);
+}
+
+std::string text_of(WallTime time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+// The hashes a wrong password of a user is compared with: what dummies imitate.
+struct Profile {
+  size_t users = 0;
+  std::vector<const StoredSecret*> hashes;
+
+  double work() const {
+    return std::accumulate(hashes.begin(), hashes.end(), 0.0,
+                           [](double sum, const StoredSecret* hash) { return sum + hash->work(); });
+  }
+};
+
+}  // namespace
+
+TableBuilder::TableBuilder(const AuthorizationOptions& options, AuthTable::Findings& findings, WallTime now)
     : options_(options),
       findings_(findings),
+      now_(now),
       table_(std::shared_ptr<AuthTable>(new AuthTable)),
       errors_before_(findings.errors.size()) {}
 
@@ -19,14 +48,20 @@ std::shared_ptr<const AuthTable> TableBuilder::build() {
   if (!options_.tokens.empty()) {
     add_token();
   } else if (!options_.users.empty()) {
-    for (const UserOptions& user : options_.users) add_user(user);
+    for (const UserOptions& user : options_.users) {
+      if (user.nkey.empty()) {
+        add_user(user);
+      } else {
+        add_nkey(user);
+      }
+    }
   } else if (options_.single_user) {
     add_user(*options_.single_user);
   }
   choose_anonymous();
   if (has_plain_) warn("Plaintext passwords detected, use nkeys or bcrypt");
   if (findings_.errors.size() > errors_before_) return nullptr;
-  choose_dummy();
+  choose_dummies();
   return table_;
 }
 
@@ -50,27 +85,43 @@ void TableBuilder::find_contradictions() {
 
 void TableBuilder::add_token() {
   User user;
-  user.credentials = credentials(options_.tokens, "token");
+  user.credentials = credentials(options_.tokens, "token", "");
   user.is_token = true;
   table_->token_ = std::make_shared<const User>(std::move(user));
 }
 
 void TableBuilder::add_user(const UserOptions& options) {
-  const std::string place = options.position.empty() ? "" : options.position + ": ";
+  const std::string place = place_of(options.position);
   const std::string name = log::quoted(options.name);
   User user;
   user.name = options.name;
   user.account = options.account;
   user.connection_types = options.connection_types;
   const std::vector<SecretOptions> empty{{.text = {}, .position = options.position}};
-  user.credentials = credentials(options.passwords.empty() ? empty : options.passwords,
-                                 fmt::format("password of user {}", name));
+  user.credentials = credentials(options.passwords.empty() ? empty : options.passwords, "password",
+                                 fmt::format(" of user {}", name));
   for (const Credential& credential : user.credentials) {
     if (credential.stored->is_empty())
       warn(fmt::format("{}user {} has no password: anybody may log in as it", place, name));
   }
   const bool is_new = table_->users_.emplace(user.name, std::make_shared<const User>(user)).second;
   if (!is_new) error(fmt::format("{}Duplicate user {} detected", place, name));
+}
+
+void TableBuilder::add_nkey(const UserOptions& options) {
+  const std::string what = place_of(options.position) + "nkey " + log::quoted(options.nkey);
+  auto made = StoredSecret::make_nkey(options.nkey);
+  if (!made) return error(fmt::format("{} {}", what, made.error()));
+  if (!is_usable(*parse_user_nkey(options.nkey)))
+    warn(fmt::format("{} is no point that anybody can sign with: nobody can log in as it", what));
+  User user;
+  user.name = options.nkey;
+  user.account = options.account;
+  user.connection_types = options.connection_types;
+  user.is_nkey = true;
+  user.credentials.push_back({std::move(*made), "nkey"});
+  const bool is_new = table_->nkeys_.emplace(user.name, std::make_shared<const User>(user)).second;
+  if (!is_new) error(fmt::format("{}Duplicate nkey {} detected", place_of(options.position), options.nkey));
 }
 
 // Everybody when nothing is configured, else the no_auth_user. It carries no secret: a changed password does
@@ -81,53 +132,78 @@ void TableBuilder::choose_anonymous() {
     if (!options_.is_required()) table_->anonymous_ = std::make_shared<const User>();
     return;
   }
-  const auto found = table_->users_.find(name);
-  if (options_.users.empty()) {
-    error(fmt::format("no_auth_user {} is set, but there are no users", log::quoted(name)));
-  } else if (found != table_->users_.end()) {
+  if (options_.users.empty())
+    return error(fmt::format("no_auth_user {} is set, but there are no users", log::quoted(name)));
+  for (const AuthTable::Users* users : {&table_->users_, &table_->nkeys_}) {
+    const auto found = users->find(name);
+    if (found == users->end()) continue;
     User user = *found->second;
     user.credentials.clear();
     table_->anonymous_ = std::make_shared<const User>(std::move(user));
-  } else if (findings_.errors.size() == errors_before_) {
-    error(fmt::format("no_auth_user {} is not one of the users", log::quoted(name)));
+    return;
   }
+  if (findings_.errors.size() == errors_before_)
+    error(fmt::format("no_auth_user {} is not one of the users", log::quoted(name)));
 }
 
-// With any hash in the table, unknown users are checked against one like the most common hash; among equally
-// common ones the costlier, so that a guess never answers sooner than most users would.
-void TableBuilder::choose_dummy() {
-  struct Method {
-    size_t users = 0;
-    const StoredSecret* secret = nullptr;
-  };
-  std::map<std::string_view, Method> methods;
-  const StoredSecret* plain = nullptr;
-  for (const auto& [name, user] : table_->users_) {
-    for (const Credential& credential : user->credentials) {
-      if (credential.stored->kind() == StoredSecret::Kind::plain) plain = credential.stored.get();
-      if (credential.stored->kind() != StoredSecret::Kind::hash) continue;
-      Method& method = methods[credential.stored->method()];
-      ++method.users;
-      method.secret = credential.stored.get();
+// With any hash in the table, unknown users are checked against as many hashes of the same methods as most
+// users that have some; among equally common sets against the costlier, so that a guess never answers sooner
+// than most users would.
+void TableBuilder::choose_dummies() {
+  std::map<std::string, Profile> profiles;
+  const auto add = [&](const User& user) {
+    Profile profile;
+    std::string methods;
+    for (const Credential& credential : user.credentials) {
+      const bool has_expired = credential.not_after && *credential.not_after <= now_;
+      if (credential.stored->kind() != StoredSecret::Kind::hash || has_expired) continue;
+      profile.hashes.push_back(credential.stored.get());
+      methods.append(credential.stored->method()).append(" ");
     }
+    if (!profile.hashes.empty()) ++profiles.emplace(methods, std::move(profile)).first->second.users;
+  };
+  if (table_->token_) add(*table_->token_);
+  for (const auto& [name, user] : table_->users_) add(*user);
+
+  const Profile* chosen = nullptr;
+  for (const auto& [methods, profile] : profiles) {
+    const bool is_better = chosen == nullptr || profile.users > chosen->users ||
+                           (profile.users == chosen->users && profile.work() > chosen->work());
+    if (is_better) chosen = &profile;
   }
-  Method chosen{0, plain};
-  for (const auto& [name, method] : methods) {
-    const bool costs_more = chosen.secret != nullptr && method.secret->work() > chosen.secret->work();
-    if (method.users > chosen.users || (method.users == chosen.users && costs_more)) chosen = method;
+  if (chosen == nullptr) {
+    table_->dummies_.push_back({StoredSecret::dummy_like(**StoredSecret::make(""))});
+    return;
   }
-  if (chosen.secret != nullptr) table_->dummy_ = StoredSecret::dummy_like(*chosen.secret);
+  for (const StoredSecret* hash : chosen->hashes)
+    table_->dummies_.push_back({StoredSecret::dummy_like(*hash)});
 }
 
 std::vector<Credential> TableBuilder::credentials(const std::vector<SecretOptions>& options,
-                                                  const std::string& whose) {
+                                                  std::string_view kind, const std::string& owner) {
   std::vector<Credential> found;
-  for (const SecretOptions& each : options) {
-    auto secret =
-        stored(each.text, each.position.empty() ? whose : fmt::format("{}: {}", each.position, whose));
-    if (secret) found.push_back({std::move(secret), each.label, each.not_before, each.not_after});
+  for (size_t i = 0; i < options.size(); ++i) {
+    const SecretOptions& each = options[i];
+    const std::string place = label_at(i, options.size(), kind);
+    const std::string what = place_of(each.position) + place + owner;
+    auto secret = stored(each.text, what);
+    if (!secret) continue;
+    found.push_back(
+        {std::move(secret), each.label.empty() ? place : each.label, each.not_before, each.not_after});
+    judge_times(found.back(), what);
   }
   return found;
+}
+
+void TableBuilder::judge_times(const Credential& credential, const std::string& what) {
+  const auto& [stored, label, not_before, not_after] = credential;
+  if (!not_after) return;
+  if (not_before && *not_before >= *not_after) {
+    error(fmt::format("{} is never valid: not_before {} is not before not_after {}", what,
+                      text_of(*not_before), text_of(*not_after)));
+  } else if (*not_after <= now_) {
+    warn(fmt::format("{} has expired: not_after is {}", what, text_of(*not_after)));
+  }
 }
 
 std::shared_ptr<const StoredSecret> TableBuilder::stored(const Secret& configured, const std::string& what) {

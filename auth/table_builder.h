@@ -12,7 +12,8 @@ namespace nuncio::auth {
 
 class TableBuilder {
  public:
-  TableBuilder(const AuthorizationOptions& options, AuthTable::Findings& findings);
+  // `now`: to tell which secrets have expired.
+  TableBuilder(const AuthorizationOptions& options, AuthTable::Findings& findings, WallTime now);
 
   // Null when findings has errors. Call once.
   std::shared_ptr<const AuthTable> build();
@@ -21,17 +22,21 @@ class TableBuilder {
   void find_contradictions();
   void add_token();
   void add_user(const UserOptions&);
+  void add_nkey(const UserOptions&);
   void choose_anonymous();
-  void choose_dummy();
-  // The secrets of one user or of the token; `whose` names it in messages. Those that cannot be used are
-  // errors.
-  std::vector<Credential> credentials(const std::vector<SecretOptions>& options, const std::string& whose);
+  void choose_dummies();
+  // The secrets of one user or of the token; `kind` is what labels call them and `owner` whose they are in
+  // messages. Those that cannot be used are errors.
+  std::vector<Credential> credentials(const std::vector<SecretOptions>& options, std::string_view kind,
+                                      const std::string& owner);
   std::shared_ptr<const StoredSecret> stored(const Secret& configured, const std::string& what);
+  void judge_times(const Credential&, const std::string& what);
   void error(std::string text);
   void warn(std::string text);
 
   const AuthorizationOptions& options_;
   AuthTable::Findings& findings_;
+  const WallTime now_;
   std::shared_ptr<AuthTable> table_;
   bool has_plain_ = false;
   size_t errors_before_;
