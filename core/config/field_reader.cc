@@ -73,6 +73,25 @@ std::optional<std::string> FieldReader::text(const Entry& entry) {
   return std::string(entry.value.text.reveal());
 }
 
+std::optional<std::vector<FieldReader::PlacedText>> FieldReader::texts(const Entry& entry) {
+  std::vector<PlacedText> found;
+  const auto add = [&](const Value& value) {
+    if (!value.is(Value::Kind::string)) return false;
+    found.push_back({std::string(value.text.reveal()), value.position});
+    record(entry, found.back().text);
+    return true;
+  };
+  if (add(entry.value)) return found;
+  if (!entry.value.is(Value::Kind::array)) return mismatch(entry, "a string or an array of strings");
+  for (const Value& item : entry.value.items) {
+    if (add(item)) continue;
+    findings_.error(item.position, fmt::format("expected a string in {}, got {}", log::quoted(entry.key, 64),
+                                               describe(item.kind)));
+    return std::nullopt;
+  }
+  return found;
+}
+
 std::optional<Secret> FieldReader::secret(const Entry& entry) {
   if (!entry.value.is(Value::Kind::string)) {
     error(entry, fmt::format("{} must be a string: put it in quotes", entry.key));
@@ -147,11 +166,11 @@ std::nullopt_t FieldReader::mismatch(const Entry& entry, std::string_view expect
   return std::nullopt;
 }
 
-void FieldReader::record(const Entry& entry, std::string_view value) {
+void FieldReader::record(std::string_view key, std::string_view value) {
   std::string line;
   for (const std::string& part : path_) line += part + '.';
   // Lengths make the line unambiguous whatever the value holds.
-  lines_.push_back(fmt::format("{}{}={}:{}", line, to_lower(entry.key), value.size(), value));
+  lines_.push_back(fmt::format("{}{}={}:{}", line, to_lower(key), value.size(), value));
 }
 
 std::string FieldReader::digest() const {

@@ -32,6 +32,12 @@ class FieldReader {
   std::optional<bool> boolean(const Entry&);
   std::optional<int64_t> integer(const Entry&, SizeRange = {});
   std::optional<std::string> text(const Entry&);
+  // A string, or an array of strings, each with its place.
+  struct PlacedText {
+    std::string text;
+    Position position;
+  };
+  std::optional<std::vector<PlacedText>> texts(const Entry&);
   std::optional<Secret> secret(const Entry&);
   // A duration string, or whole seconds, which is deprecated. Never negative.
   std::optional<Nanoseconds> duration(const Entry&);
@@ -39,6 +45,10 @@ class FieldReader {
   std::optional<Nanoseconds> seconds(const Entry&);
   // The entry's value when it is of that kind.
   const Value* of_kind(const Entry&, Value::Kind);
+
+  // For the canonical text, when it is read by other means than the above. Never a secret.
+  void record(std::string_view key, std::string_view value);
+  void add_file_with_secret(const std::string& path) { files_with_secrets_.insert(path); }
 
   void error(const Entry&, std::string_view text);  // at the value
   void warning(const Entry&, std::string_view text);
@@ -63,7 +73,7 @@ class FieldReader {
 
  private:
   std::nullopt_t mismatch(const Entry&, std::string_view expected);
-  void record(const Entry&, std::string_view value);
+  void record(const Entry& entry, std::string_view value) { record(std::string_view(entry.key), value); }
 
   Findings& findings_;
   std::vector<std::string> path_;

@@ -111,11 +111,55 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
   }
 }
 
+// The permissions of the block hold for its users. nats-server does not apply them to a single user and says
+// nothing.
+void apply_default_permissions(FileOptions& file, Findings& findings) {
+  AuthorizationOptions& authorization = file.options.authorization;
+  const Position at = file.position("permissions");
+  if (!file.default_permissions) return;
+  if (authorization.single_user) {
+    authorization.single_user->permissions = file.default_permissions;
+    findings.warning(
+        at, fmt::format("these permissions hold for user {}; nats-server applies them only to a users array",
+                        log::quoted(authorization.single_user->name)));
+  } else if (authorization.users.empty()) {
+    findings.warning(at, "these permissions hold for nobody: there are no users");
+  }
+}
+
+// Users of accounts exclude other ways to log in like those of the block (CF-42); without any the server
+// would be open (CF-46).
+void check_users_of_accounts(FileOptions& file, Findings& findings) {
+  const AuthorizationOptions& authorization = file.options.authorization;
+  const auto complain = [&](std::string_view what, std::string_view key) {
+    findings.error(file.position("account_users"),
+                   fmt::format("Can not have a {} and a users array (the {} is at {})", what, key,
+                               file.position(key).text()));
+  };
+  if (file.positions.contains("account_users")) {
+    if (file.positions.contains("token")) complain("token", "token");
+    if (file.positions.contains("user")) {
+      complain("single user/pass", "user");
+    } else if (file.positions.contains("password")) {
+      complain("single user/pass", "password");
+    }
+    return;
+  }
+  if (authorization.is_required() || file.has_bad_users) return;
+  if (file.positions.contains("empty_users")) {
+    findings.error(file.position("empty_users"), "the users array is empty, which would let everybody in");
+  } else if (file.positions.contains("accounts") && findings.errors.empty()) {
+    findings.warning(file.position("accounts"),
+                     "there are no users: everybody may connect, in the account \"$G\"");
+  }
+}
+
 void check_no_auth_user(FileOptions& file, Findings& findings) {
   AuthorizationOptions& authorization = file.options.authorization;
   const std::string name = authorization.no_auth_user;
-  const bool is_known =
-      std::ranges::find(authorization.users, name, &UserOptions::name) != authorization.users.end();
+  const bool is_known = std::ranges::any_of(authorization.users, [&](const UserOptions& user) {
+    return (user.nkey.empty() ? user.name : user.nkey) == name;
+  });
   if (name.empty() || is_known) return;
   authorization.no_auth_user.clear();
   const Position at = file.position("no_auth_user");
@@ -187,7 +231,9 @@ LoadedOptions load_options(const CommandLine& line) {
   if (is_readable) {
     apply_plain_flags(line, file, findings);
     apply_user_flags(line, file, findings);
+    check_users_of_accounts(file, findings);
     settle_authorization(line, file, findings);
+    apply_default_permissions(file, findings);
     check_no_auth_user(file, findings);
     check_names(file, findings);
     check_limits(file, findings);

@@ -153,6 +153,16 @@ void write_timeout(FileOptions&, Reader& reader, const Entry& entry) {
     reader.error(entry, "write_timeout must be default, retry or close");
 }
 
+void system_account(FileOptions& file, Reader& reader, const Entry& entry) {
+  file.positions["system_account"] = entry.value.position;
+  text<&Options::system_account>(file, reader, entry);
+}
+
+// There is nothing that only a system account could be asked for yet.
+void no_system_account(FileOptions&, Reader& reader, const Entry& entry) {
+  reader.boolean(entry);
+}
+
 // Options that tune or describe what does not exist here: nothing is lost by going on without them.
 void without_effect(FileOptions&, Reader& reader, const Entry& entry) {
   reader.warning(entry, fmt::format("\"{}\" is accepted but has no effect in this version of nuncio",
@@ -196,7 +206,7 @@ void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
   read_fields<FileOptions>(*block, fields, {}, reader, file);
 }
 
-constexpr std::array<Field<FileOptions>, 47> top_level_fields = {{
+constexpr std::array<Field<FileOptions>, 52> top_level_fields = {{
     {"listen", "listen", listen},
     {"host", "host", host},
     {"net", "host", host},
@@ -227,9 +237,14 @@ constexpr std::array<Field<FileOptions>, 47> top_level_fields = {{
     {"no_fast_producer_stall", "no_fast_producer_stall", no_flag<&Options::stall_fast_producers>},
     {"authorization", "authorization", read_authorization},
     {"no_auth_user", "no_auth_user", no_auth_user},
-    {"no_system_account", "no_system_account", without_effect},
-    {"no_system", "no_system_account", without_effect},
-    {"no_sys_acc", "no_system_account", without_effect},
+    {"accounts", "accounts", read_accounts},
+    {"mappings", "mappings", read_default_mappings},
+    {"maps", "mappings", read_default_mappings},
+    {"system_account", "system_account", system_account},
+    {"system", "system_account", system_account},
+    {"no_system_account", "no_system_account", no_system_account},
+    {"no_system", "no_system_account", no_system_account},
+    {"no_sys_acc", "no_system_account", no_system_account},
     {"debug", "debug", log_flag<&log::Settings::debug>},
     {"trace", "trace", log_flag<&log::Settings::trace>},
     {"trace_verbose", "trace_verbose", trace_verbose},
@@ -248,17 +263,12 @@ constexpr std::array<Field<FileOptions>, 47> top_level_fields = {{
 
 constexpr std::string_view profiling = "is about profiling of Go programs and has no meaning here";
 
-constexpr std::array<Unsupported, 51> top_level_unsupported = {{
+constexpr std::array<Unsupported, 46> top_level_unsupported = {{
     {"tls"},
     {"allow_non_tls"},
     {"ocsp"},
     {"ocsp_cache"},
     {"cluster"},
-    {"accounts"},
-    {"mappings"},
-    {"maps"},
-    {"system_account"},
-    {"system"},
     {"operator"},
     {"operators"},
     {"resolver"},

@@ -19,13 +19,20 @@ struct FileOptions {
   std::map<std::string, Position, std::less<>> positions;  // by canonical name
   bool has_bad_users = false;                              // some entries were refused
   std::string client_advertise;                            // host[:port], empty: none
+  std::map<std::string, std::string> user_positions;       // of all users so far, by name or nkey
+  std::optional<PermissionOptions> default_permissions;    // of the block `authorization`
   Position position(std::string_view name) const;          // of the command line when the file has none
 };
 
 FileOptions read_options(const Value& tree, FieldReader&);
 
-// The block `authorization { … }` (CF-41 … CF-48).
+// The block `authorization { … }` (CF-41 … CF-51).
 void read_authorization(FileOptions&, FieldReader&, const Entry&);
+
+// The block `accounts`, a map or a plain list of names, and the mappings of the default account (CF-53).
+// Whether accounts fit each other is judged elsewhere.
+void read_accounts(FileOptions&, FieldReader&, const Entry&);
+void read_default_mappings(FileOptions&, FieldReader&, const Entry&);
 
 // "host:port"; the port may be negative. Empty when malformed.
 struct HostPort {

@@ -162,4 +162,62 @@ std::optional<Nanoseconds> parse_duration(std::string_view text) {
   return Nanoseconds(is_negative ? -count : count);
 }
 
+std::optional<std::chrono::system_clock::time_point> parse_time(std::string_view text) {
+  using namespace std::chrono;
+  bool is_good = true;
+  const auto number = [&](size_t size) {
+    const std::string_view digits = text.substr(0, size);
+    is_good &= digits.size() == size && digits_at(digits, 0) == size;
+    int value = 0;
+    if (is_good) std::from_chars(digits.data(), digits.data() + size, value);
+    text.remove_prefix(digits.size());
+    return value;
+  };
+  const auto mark = [&](std::string_view either) {
+    is_good &= !text.empty() && either.find(text.front()) != std::string_view::npos;
+    if (!text.empty()) text.remove_prefix(1);
+  };
+  const int years = number(4);
+  mark("-");
+  const int months = number(2);
+  mark("-");
+  const int days = number(2);
+  mark("Tt");
+  const int hour = number(2);
+  mark(":");
+  const int minute = number(2);
+  mark(":");
+  const int second = number(2);
+  nanoseconds fraction{0};
+  if (is_good && text.starts_with('.')) {
+    text.remove_prefix(1);
+    const size_t size = digits_at(text, 0);
+    is_good &= size >= 1 && size <= 9;
+    int64_t worth = 1'000'000'000;
+    for (size_t i = 0; i < size && is_good; ++i) fraction += nanoseconds((worth /= 10) * (text[i] - '0'));
+    text.remove_prefix(size);
+  }
+  seconds offset{0};
+  if (text == "Z" || text == "z") {
+    text = {};
+  } else {
+    const bool is_west = text.starts_with('-');
+    mark("+-");
+    const int offset_hours = number(2);
+    mark(":");
+    const int offset_minutes = number(2);
+    is_good &= offset_hours < 24 && offset_minutes < 60;
+    offset = hours(offset_hours) + minutes(offset_minutes);
+    if (is_west) offset = -offset;
+  }
+  const year_month_day date{year(years), month(static_cast<unsigned>(months)),
+                            day(static_cast<unsigned>(days))};
+  constexpr int year_max = 2261;  // the last whole one in 64 bit nanoseconds
+  is_good &= text.empty() && date.ok() && years >= 1970 && years <= year_max && hour < 24 && minute < 60 &&
+             second < 60;
+  if (!is_good) return std::nullopt;
+  return system_clock::time_point(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) +
+         fraction - offset;
+}
+
 }  // namespace nuncio::config

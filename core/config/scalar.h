@@ -23,4 +23,8 @@ bool is_hash_literal(std::string_view word);
 // "1h30m", "1.5s", "250ms", "-2s", "0". Empty when malformed or out of the range of 64 bit nanoseconds.
 std::optional<Nanoseconds> parse_duration(std::string_view text);
 
+// RFC 3339: "2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5+01:00". Empty when malformed, no such date, or
+// before 1970.
+std::optional<std::chrono::system_clock::time_point> parse_time(std::string_view text);
+
 }  // namespace nuncio::config

@@ -54,43 +54,21 @@ TEST_F(ConfigOptions, CF_33_DeprecatedFormsWarnAndFailOnlyACheck) {
 }
 
 TEST_F(ConfigOptions, CF_34_KnownOptionsThatAreNotSupportedAreErrors) {
-  for (const char* key : {"tls",
-                          "cluster",
-                          "accounts",
-                          "leafnodes",
-                          "websocket",
-                          "gateway",
-                          "mqtt",
-                          "jetstream",
-                          "http",
-                          "http_port",
-                          "monitor_port",
-                          "system_account",
-                          "operator",
-                          "resolver",
-                          "mappings",
-                          "proxy_protocol",
-                          "remote_syslog",
-                          "log_size_limit",
-                          "log_max_num",
-                          "trusted_keys",
-                          "allow_non_tls",
-                          "lame_duck_duration",
-                          "lame_duck_grace_period"}) {
+  for (const char* key :
+       {"tls",         "cluster",      "leafnodes",      "websocket",          "gateway",
+        "mqtt",        "jetstream",    "http",           "http_port",          "monitor_port",
+        "operator",    "resolver",     "proxy_protocol", "remote_syslog",      "log_size_limit",
+        "log_max_num", "trusted_keys", "allow_non_tls",  "lame_duck_duration", "lame_duck_grace_period"}) {
     EXPECT_THAT(
         load(std::string(key) + ": 1").errors,
         ElementsAre("t.conf:1:1: \"" + std::string(key) + "\" is not supported by this version of nuncio"));
   }
-  for (const char* key : {"default_permissions", "auth_callout", "proxy_required"}) {
+  for (const char* key : {"auth_callout", "auth_hook", "proxy_required"}) {
     EXPECT_THAT(load("authorization { user: a, " + std::string(key) + ": 1 }").errors,
                 ElementsAre(HasSubstr("is not supported")));
   }
-  for (const char* key : {"nkey", "permissions", "allowed_connection_types", "clients"}) {
-    EXPECT_THAT(load("authorization { users: [ {user: a, " + std::string(key) + ": 1} ] }").errors,
-                ElementsAre(HasSubstr("is not supported")));
-  }
-  EXPECT_THAT(load("authorization { users: [ {nkey: UABC} ] }").errors,
-              ElementsAre(HasSubstr("\"nkey\" is not supported")));
+  EXPECT_THAT(load("authorization { users: [ {user: a, proxy_required: true} ] }").errors,
+              ElementsAre(HasSubstr("is not supported")));
   EXPECT_THAT(load("prof_port: 1").errors, ElementsAre(HasSubstr("profiling of Go programs")));
   EXPECT_THAT(load("write_timeout: retry").errors, ElementsAre(HasSubstr("not supported")));
   EXPECT_THAT(load("write_timeout: default").errors, IsEmpty());
