@@ -196,7 +196,8 @@ Audit::~Audit() {
   while (state_->waiting() > 0) {
     if (std::chrono::steady_clock::now() > deadline) {
       log::error("the audit log is blocked: {} records were not written", state_->waiting());
-      new std::shared_ptr<Queue>(state_->queue);  // never freed: its thread hangs in the target
+      // The writer hangs in it: whoever waits for its end must be somebody else.
+      std::thread([queue = std::move(state_->queue)]() mutable { queue.reset(); }).detach();
       return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
