@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -266,7 +267,10 @@ void append_partition(const TransformToken& piece, const Captured& captured, std
   };
   for (const uint32_t wildcard : piece.wildcards) add(captured.wildcards[wildcard]);
   if (piece.wildcards.empty()) add(subject);
-  fmt::format_to(std::back_inserter(out), "{}", hash % static_cast<uint32_t>(piece.number));
+  char digits[10];
+  const auto end =
+      std::to_chars(digits, digits + sizeof digits, hash % static_cast<uint32_t>(piece.number)).ptr;
+  out.append(digits, end);
 }
 
 }  // namespace

@@ -384,7 +384,7 @@ TEST(Accounts, AU_60_PatternsMeet) {
 }
 
 TEST(Accounts, AU_60_ManyCrossingsAreFoundAsFewAre) {
-  // Beyond the number up to which all are looked at: literals, first tokens and wildcards in front.
+  // Literals, first tokens and wildcards in front.
   std::vector<ImportOptions> imports{stream_in("E", "*.last"), stream_in("E", "t1.>", "w.>")};
   for (int n = 0; n < 40; ++n) {
     const std::string text = std::to_string(n);
