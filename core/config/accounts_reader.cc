@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <map>
 
 #include "core/config/crossings_reader.h"
 #include "core/config/options_reader.h"
@@ -123,18 +122,6 @@ std::optional<Destination> read_destination(const Value& value, Reader& reader) 
   return std::move(found.destination);
 }
 
-// Without a cluster, and for each cluster, the weights are shares of one whole.
-void check_weights(const MappingOptions& mapping, Reader& reader, const Entry& entry) {
-  std::map<std::string_view, uint32_t> sums;
-  for (const Destination& destination : mapping.destinations) sums[destination.cluster] += destination.weight;
-  for (const auto& [cluster, sum] : sums) {
-    if (sum > 100)
-      reader.error(
-          entry, fmt::format("Error adding mapping for {}: the weights sum up to {}, and must not exceed 100",
-                             log::quoted(mapping.source), sum));
-  }
-}
-
 // "subject: destination", or one or several weighted destinations.
 void read_mapping(AccountOptions& account, Reader& reader, const Entry& entry) {
   const Reader::Section section(reader, fmt::format("{}:{}", entry.key.size(), entry.key));
@@ -154,7 +141,6 @@ void read_mapping(AccountOptions& account, Reader& reader, const Entry& entry) {
   } else {
     add(entry.value);
   }
-  check_weights(mapping, reader, entry);
   if (!mapping.destinations.empty()) account.mappings.push_back(std::move(mapping));
 }
 
@@ -272,11 +258,7 @@ void read_account_list(FileOptions& file, Reader& reader, const Entry& entry) {
   }
 }
 
-}  // namespace
-
-void read_accounts(FileOptions& file, FieldReader& reader, const Entry& entry) {
-  const Reader::Section section(reader, "accounts");
-  file.positions["accounts"] = entry.position;
+void read_accounts_value(FileOptions& file, Reader& reader, const Entry& entry) {
   if (entry.value.is(Kind::array)) return read_account_list(file, reader, entry);
   if (!entry.value.is(Kind::map)) {
     return reader.error(entry, fmt::format("expected a map or an array of names for accounts, got {}",
@@ -287,11 +269,23 @@ void read_accounts(FileOptions& file, FieldReader& reader, const Entry& entry) {
   }
 }
 
+}  // namespace
+
+void read_accounts(FileOptions& file, FieldReader& reader, const Entry& entry) {
+  const Reader::Section section(reader, "accounts");
+  file.positions["accounts"] = entry.position;
+  const size_t errors = reader.findings().errors.size();
+  read_accounts_value(file, reader, entry);
+  file.has_bad_accounts |= reader.findings().errors.size() > errors;
+}
+
 void read_default_mappings(FileOptions& file, FieldReader& reader, const Entry& entry) {
   AccountOptions account;
   account.name = default_account;
   account.position = entry.position.text();
+  const size_t errors = reader.findings().errors.size();
   read_mappings(account, reader, entry);
+  file.has_bad_accounts |= reader.findings().errors.size() > errors;
   file.options.accounts.push_back(std::move(account));
 }
 

@@ -18,6 +18,7 @@ struct FileOptions {
   Options options;
   std::map<std::string, Position, std::less<>> positions;  // by canonical name
   bool has_bad_users = false;                              // some entries were refused
+  bool has_bad_accounts = false;                           // likewise
   std::string client_advertise;                            // host[:port], empty: none
   std::map<std::string, std::string> user_positions;       // of all users so far, by name or nkey
   std::optional<PermissionOptions> default_permissions;    // of the block `authorization`

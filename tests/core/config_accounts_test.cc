@@ -11,7 +11,8 @@ class ConfigAccounts : public ConfigFiles {
  protected:
   LoadedOptions load_account(const std::string& text) { return load("accounts { A { " + text + " } }"); }
   AccountOptions account(const std::string& text) {
-    const auto loaded = load_account(text);
+    const auto loaded = load("accounts { A { " + text +
+                             " }, B { exports: [{stream: \"s.>\"}, {service: q}, {service: r}] }, C {} }");
     EXPECT_THAT(loaded.errors, IsEmpty()) << text;
     return loaded.options.accounts.empty() ? AccountOptions() : loaded.options.accounts[0];
   }
@@ -162,19 +163,19 @@ TEST_F(ConfigAccounts, AU_59_MistakesInExports) {
 TEST_F(ConfigAccounts, AU_60_Imports) {
   const auto imports = account(R"(imports: [
       {stream: {account: B, subject: "s.*"}}
-      {stream: {account: B, subject: "s.*"}, prefix: p}
-      {prefix: "p.", stream: {account: B, subject: "s.*"}}
-      {stream: {subject: "s.*", account: B}, to: "t.$1"}
-      {service: {account: B, subject: q}, to: r, share: true}
-      {service: {account: B, subject: q}}])")
+      {stream: {account: B, subject: "s.a.*"}, prefix: p}
+      {prefix: "p.", stream: {account: B, subject: "s.b"}}
+      {stream: {subject: "s.c.*", account: B}, to: "t.$1"}
+      {service: {account: B, subject: q}, to: u, share: true}
+      {service: {account: B, subject: r}}])")
                            .imports;
   ASSERT_EQ(imports.size(), 6u);
   EXPECT_EQ(imports[0].to, "");
   EXPECT_EQ(imports[0].account + " " + imports[0].subject, "B s.*");
-  EXPECT_EQ(imports[1].to, "p.s.*");
-  EXPECT_EQ(imports[2].to, "p.s.*");
+  EXPECT_EQ(imports[1].to, "p.s.a.*");
+  EXPECT_EQ(imports[2].to, "p.s.b");
   EXPECT_EQ(imports[3].to, "t.$1");
-  EXPECT_TRUE(imports[4].is_service && imports[4].shares_client && imports[4].to == "r");
+  EXPECT_TRUE(imports[4].is_service && imports[4].shares_client && imports[4].to == "u");
   EXPECT_TRUE(imports[5].is_service && !imports[5].shares_client && imports[5].to.empty());
   EXPECT_THAT(load_account("imports: [{service: {account: B, subject: q}, prefix: p}]").warnings,
               ::testing::Contains(HasSubstr("\"prefix\" has no effect on the import of a service")));
@@ -197,8 +198,20 @@ TEST_F(ConfigAccounts, AU_60_MistakesInImports) {
          "can not have a 'prefix' and a 'to' property"},
         {"[{service: {account: B, subject: x}, share: 1}]", "expected true or false"}}) {
     EXPECT_THAT(load_account("imports: " + std::string(text)).errors, ElementsAre(HasSubstr(expected)))
-        << text;
+        << text << ", and nothing that only follows from it";
   }
+}
+
+TEST_F(ConfigAccounts, AU_60_WhatDoesNotFitIsFoundWithTheRest) {
+  const auto loaded = load(R"(port: x
+    accounts { A { exports: [{service: x}] }, B { imports: [{service: {account: A, subject: y}}] } })");
+  EXPECT_THAT(loaded.errors,
+              ElementsAre(HasSubstr("expected a number"), HasSubstr("service import not authorized")));
+  EXPECT_FALSE(loaded.accounts);
+  const auto good = load("accounts { A {} }");
+  ASSERT_TRUE(good.accounts);
+  EXPECT_TRUE(good.accounts->find("A"));
+  EXPECT_THAT(load("system_account: S").errors, ElementsAre(HasSubstr("account missing (\"S\")")));
 }
 
 TEST_F(ConfigAccounts, AU_63_Mappings) {
@@ -246,7 +259,7 @@ TEST_F(ConfigAccounts, AU_63_MistakesInMappings) {
         {"{foo: [{destination: bar, weight: \"5%%\"}]}", "Invalid weight for mapping destination"},
         {"{foo: [{destination: bar, weight: 1.5}]}", "expected a string for \"weight\""},
         {"{foo: [ {destination: bar, weight: 60}, {destination: baz, weight: 60} ]}",
-         "the weights sum up to 120"},
+         "total weight needs to be <= 100"},
         {"{foo: [bar]}", "Expected an entry for the mapping destination"},
         {"{foo: 1}", "Expected an entry for the mapping destination"},
         {"{\"foo..x\": bar}", "Subject \"foo..x\" is not a valid subject"},
