@@ -15,7 +15,7 @@
 
 namespace nuncio::auth {
 
-// One hash to compute and everybody who waits for it. `key`, `user`, `stored` and `candidate` never change,
+// One check to make and everybody who waits for it. `key`, `user`, `stored` and `candidate` never change,
 // so that the thread that computes it reads them without a lock; the rest belongs to the queue.
 struct CheckJob {
   using Time = std::chrono::steady_clock::time_point;
@@ -59,6 +59,7 @@ class CheckQueue {
   std::optional<std::vector<Ticket>> finish(const CheckJob& job);
   // True when the ticket had a check. A job that nobody waits for any more is dropped unless it is under way.
   bool cancel(const Ticket& ticket);
+  bool has(const Ticket& ticket) const { return jobs_by_ticket_.contains(ticket); }
 
   size_t waiting() const { return by_age_.size(); }
   std::optional<Time> oldest_queued_at() const;

@@ -1,7 +1,8 @@
-// Checks password hashes off the workers (AU-26…AU-28, AT-11): a bounded pool of SCHED_IDLE threads and one
-// of normal priority for jobs that have waited 250 ms; fair over source addresses; equal checks in flight are
-// joined; a cache of verified credentials answers repeated logins without a hash. Thread-safe. The SCHED_IDLE
-// threads share no lock with anybody: a starved one that held it would stop the workers.
+// Checks password hashes and signatures off the workers (AU-26…AU-28, AT-11, AT-17). Each kind is a lane with
+// a queue and threads of its own (check_lane.h): SCHED_IDLE threads and one of normal priority for jobs that
+// have waited 250 ms; fair over source addresses; bounded; equal checks in flight are joined. A cache of
+// verified credentials answers repeated logins without a hash. Thread-safe. The SCHED_IDLE threads share no
+// lock with anybody: a starved one that held it would stop the workers.
 #pragma once
 
 #include <chrono>
@@ -37,9 +38,9 @@ struct CheckResult {
 };
 
 struct VerifierSettings {
-  unsigned threads = 0;          // 0: max(1, cores / 2)
+  unsigned threads = 0;          // for hashes; 0: max(1, cores / 2)
   bool at_idle_priority = true;  // false: for tests that count on progress beside a busy machine
-  size_t queue_max = 4096;       // waiting checks, joined ones not counted
+  size_t queue_max = 4096;       // waiting checks of each lane, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;
   std::chrono::nanoseconds cache_ttl = std::chrono::minutes(10);
@@ -51,8 +52,8 @@ class Verifier {
   // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not
   // block.
   Verifier(const VerifierSettings&, std::function<void(CheckResult)> done);
-  // Drops what waits and joins the threads; one in the middle of a hash is waited for briefly, then left to
-  // end alone.
+  // Drops what waits and joins the threads; those in the middle of a hash are waited for briefly, then left
+  // to end alone.
   ~Verifier();
 
   // The stored secret these credentials were verified against lately (a keyed MAC each, no hash), or null.
@@ -65,9 +66,13 @@ class Verifier {
   // one that is being delivered at this moment; the generation tells.
   void cancel(const Ticket&);
 
+  struct LaneCounters {
+    uint64_t done = 0, joined = 0, refused_full = 0, cancelled = 0;
+    size_t waiting = 0;
+  };
   struct Counters {
-    uint64_t hashes, joined, cache_hits, refused_full, cancelled;
-    size_t waiting;
+    LaneCounters hashes, signatures;
+    uint64_t cache_hits;
   };
   Counters counters() const;
 

@@ -4,110 +4,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
 
 #include "auth/credential_cache.h"
-#include "auth/hash_run.h"
+#include "tests/auth/checks.h"
 
 namespace nuncio::auth {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::shared_ptr<const StoredSecret> hashed(std::string_view password, unsigned long cost = 4) {
-  return *StoredSecret::make(make_hash("$2b$", cost, password).reveal());
-}
-
-Check check_for(uint32_t slot, std::string_view user, std::shared_ptr<const StoredSecret> stored,
-                std::string_view candidate, std::string_view source = "10.0.0.1") {
-  return {{0, slot, 1}, std::string(source), std::string(user), {std::move(stored)}, Secret(candidate)};
-}
-
-// Collects results; wait_for() ends with a deadline instead of a hanging test.
-class Results {
- public:
-  std::function<void(CheckResult)> sink() {
-    return [this](CheckResult result) {
-      const std::lock_guard lock(mutex_);
-      results_.push_back(std::move(result));
-      came_.notify_all();
-    };
-  }
-  ::testing::AssertionResult wait_for(size_t count) {
-    std::unique_lock lock(mutex_);
-    if (came_.wait_for(lock, 60s, [&] { return results_.size() >= count; }))
-      return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << results_.size() << " of " << count << " results";
-  }
-  std::vector<CheckResult> all() {
-    const std::lock_guard lock(mutex_);
-    return results_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::vector<CheckResult> results_;
-};
-
-// A sink that holds the dispatcher in its first delivery, so that everything submitted meanwhile is decided
-// by the queue alone.
-class Gate {
- public:
-  void pass() {
-    std::unique_lock lock(mutex_);
-    ++arrived_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return is_open_; });
-  }
-  void wait_for_arrival() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return arrived_ > 0; });
-  }
-  void open() {
-    const std::lock_guard lock(mutex_);
-    is_open_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int arrived_ = 0;
-  bool is_open_ = false;
-};
-
-// A verifier with one thread whose dispatcher stands still after one check: one more check can begin, the
-// rest waits.
-class HeldVerifier {
- public:
-  explicit HeldVerifier(VerifierSettings settings = {}) {
-    settings.threads = 1;
-    settings.at_idle_priority = false;
-    settings.cache = false;
-    const auto collect = results.sink();
-    verifier.emplace(settings, [this, collect](CheckResult result) {
-      if (result.ticket.slot == opener) return gate.pass();
-      collect(std::move(result));
-    });
-    EXPECT_TRUE(verifier->submit(check_for(opener, "opener", secret, "opener", "opener")));
-    gate.wait_for_arrival();
-    EXPECT_TRUE(verifier->submit(check_for(blocker, "blocker", secret, "blocker", "blocker")));
-    EXPECT_EQ(verifier->counters().waiting, 0u);
-  }
-  ~HeldVerifier() { gate.open(); }
-
-  static constexpr uint32_t opener = 1'000'000, blocker = 1'000'001;
-  const std::shared_ptr<const StoredSecret> secret = hashed("right");
-  Results results;
-  Gate gate;
-  std::optional<Verifier> verifier;
-};
 
 TEST(Verifier, AU_26_TellsRightFromWrong) {
   Results results;
@@ -119,7 +28,7 @@ TEST(Verifier, AU_26_TellsRightFromWrong) {
   for (const auto& result : results.all()) {
     EXPECT_EQ(result.stored, result.ticket.slot == 1 ? secret : nullptr);
   }
-  EXPECT_EQ(verifier.counters().hashes, 2u);
+  EXPECT_EQ(verifier.counters().hashes.done, 2u);
 }
 
 TEST(Verifier, AU_27_EqualChecksInFlightAreOneHash) {
@@ -131,11 +40,11 @@ TEST(Verifier, AU_27_EqualChecksInFlightAreOneHash) {
   ASSERT_TRUE(held.verifier->submit(check_for(2000, "b", held.secret, "right")));
   ASSERT_TRUE(held.verifier->submit(check_for(2001, "a", held.secret, "wrong")));
   ASSERT_TRUE(held.verifier->submit(check_for(2002, "a", hashed("right"), "right")));
-  EXPECT_EQ(held.verifier->counters().waiting, 4u);
-  EXPECT_EQ(held.verifier->counters().joined, 999u);
+  EXPECT_EQ(held.verifier->counters().hashes.waiting, 4u);
+  EXPECT_EQ(held.verifier->counters().hashes.joined, 999u);
   held.gate.open();
   ASSERT_TRUE(held.results.wait_for(1004));
-  EXPECT_EQ(held.verifier->counters().hashes, 6u);
+  EXPECT_EQ(held.verifier->counters().hashes.done, 6u);
   std::set<uint32_t> slots;
   for (const auto& result : held.results.all()) {
     slots.insert(result.ticket.slot);
@@ -161,8 +70,8 @@ TEST(Verifier, AU_26_FullQueuesRefuse) {
   EXPECT_FALSE(submit(11, "E"));
   // A joined check takes no room.
   EXPECT_TRUE(held.verifier->submit(check_for(12, "a", held.secret, "9", "E")));
-  EXPECT_EQ(held.verifier->counters().refused_full, 2u);
-  EXPECT_EQ(held.verifier->counters().waiting, 10u);
+  EXPECT_EQ(held.verifier->counters().hashes.refused_full, 2u);
+  EXPECT_EQ(held.verifier->counters().hashes.waiting, 10u);
   held.gate.open();
   ASSERT_TRUE(held.results.wait_for(12));  // with the blocker
 }
@@ -218,8 +127,8 @@ TEST(Verifier, AU_7_CancelledChecksFreeTheirPlaceAndGiveNoResult) {
   held.verifier->cancel({0, 2, 1});
   held.verifier->cancel({0, HeldVerifier::blocker, 1});  // begun already: only its result goes
   held.verifier->cancel({0, 77, 1});                     // never came
-  EXPECT_EQ(held.verifier->counters().waiting, 1u);
-  EXPECT_EQ(held.verifier->counters().cancelled, 3u);
+  EXPECT_EQ(held.verifier->counters().hashes.waiting, 1u);
+  EXPECT_EQ(held.verifier->counters().hashes.cancelled, 3u);
   ASSERT_TRUE(held.verifier->submit(check_for(4, "a", held.secret, "4")));
   held.gate.open();
   ASSERT_TRUE(held.results.wait_for(2));
@@ -263,7 +172,7 @@ TEST(Verifier, AU_27_AT_10_CacheKnowsExactlyWhatWasVerified) {
   EXPECT_EQ(verifier.known_good(check_for(1, "ar", secret, "ight")), nullptr) << "shifted boundary";
   EXPECT_EQ(verifier.known_good(check_for(1, "a", secret, "")), nullptr);
   EXPECT_EQ(verifier.counters().cache_hits, 2u);
-  EXPECT_EQ(verifier.counters().hashes, 2u);
+  EXPECT_EQ(verifier.counters().hashes.done, 2u);
 }
 
 TEST(Verifier, AU_27_CacheSurvivesAReloadThatKeepsTheHash) {
@@ -289,6 +198,27 @@ TEST(Verifier, AU_27_CacheCanBeOffAndExpires) {
   }
 }
 
+TEST(Verifier, AU_72_TellsWhichOfSeveralSecretsMatched) {
+  Results results;
+  Verifier verifier({}, results.sink());
+  const auto before = hashed("old"), after = hashed("new");
+  const auto check = [&](uint32_t slot, std::string_view password) {
+    Check made = check_for(slot, "a", before, password);
+    made.stored.push_back(after);
+    return made;
+  };
+  for (const auto& [slot, password] : {std::pair{1u, "old"}, {2u, "new"}, {3u, "other"}}) {
+    ASSERT_TRUE(verifier.submit(check(slot, password)));
+    ASSERT_TRUE(results.wait_for(slot));
+    EXPECT_EQ(results.all().back().stored, slot == 1 ? before : slot == 2 ? after : nullptr) << password;
+  }
+  EXPECT_EQ(verifier.known_good(check(4, "old")), before);
+  EXPECT_EQ(verifier.known_good(check(4, "new")), after);
+  EXPECT_EQ(verifier.known_good(check(4, "other")), nullptr);
+  // After the old one was taken away it is not known any more.
+  EXPECT_EQ(verifier.known_good(check_for(4, "a", after, "old")), nullptr);
+}
+
 TEST(Verifier, AU_28_UnknownUserCostsExactlyTheHashOfAWrongPassword) {
   AuthorizationOptions options;
   const Secret hash = make_hash("$2b$", 4, "right");
@@ -312,7 +242,7 @@ TEST(Verifier, AU_28_UnknownUserCostsExactlyTheHashOfAWrongPassword) {
       ASSERT_EQ(verifier.known_good(check), nullptr);
       ASSERT_TRUE(verifier.submit(check));
       ASSERT_TRUE(results.wait_for(slot));
-      EXPECT_EQ(verifier.counters().hashes, slot) << user << " " << password;
+      EXPECT_EQ(verifier.counters().hashes.done, slot) << user << " " << password;
       const bool is_in = results.all().back().stored && decision.login.user;
       EXPECT_EQ(is_in, slot == 3) << user << " " << password;
     }
@@ -346,6 +276,8 @@ TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
   settings.cache_entries_max = 64;
   const auto secret = hashed("right");
 
+  const Nkey nkey;
+
   struct Seen {
     std::atomic<uint32_t> results = 0;
     std::atomic<bool> matched = false;
@@ -367,9 +299,11 @@ TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
         std::mt19937_64 random(seed + t);
         for (uint32_t i = 0; i < rounds; ++i) {
           const uint32_t slot = t * rounds + i;
-          const Check check =
-              check_for(slot, "a", secret, is_right(slot) ? "right" : std::to_string(random() % 8),
-                        std::to_string(random() % 3));
+          const std::string source = std::to_string(random() % 3);
+          const std::string wrong = std::to_string(random() % 8);
+          const Check check = slot % 2 == 0
+                                  ? check_for(slot, "a", secret, is_right(slot) ? "right" : wrong, source)
+                                  : nkey.check(slot, "nonce", is_right(slot) ? "nonce" : wrong, source);
           EXPECT_FALSE(!is_right(slot) && verifier.known_good(check));
           fate[slot] = verifier.submit(check);
           if (fate[slot] == 1 && random() % 4 == 0) {
@@ -399,8 +333,8 @@ TEST(Verifier, AT_11_AT_16_ConcurrentSubmitsJoinsAndCancels) {
     EXPECT_EQ(seen[slot].matched, results != 0 && is_right(slot)) << slot;
   }
   const auto counters = verifier.counters();
-  EXPECT_EQ(counters.refused_full, seen.size() - submitted);
-  EXPECT_EQ(counters.waiting, 0u);
+  EXPECT_EQ(counters.hashes.refused_full + counters.signatures.refused_full, seen.size() - submitted);
+  EXPECT_EQ(counters.hashes.waiting + counters.signatures.waiting, 0u);
   EXPECT_LE(delivered, submitted);
 }
 

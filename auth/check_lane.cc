@@ -1,0 +1,100 @@
+#include "auth/check_lane.h"
+
+#include <algorithm>
+
+namespace nuncio::auth {
+namespace {
+
+constexpr auto overdue_after = std::chrono::milliseconds(250);  // of waiting
+
+}  // namespace
+
+CheckLane::CheckLane(const LaneSettings& settings, const std::shared_ptr<Semaphore>& events)
+    : queue_(settings.queue_max, settings.queue_per_source_max),
+      rescuer_(settings.rescuer_name, false, events) {
+  for (size_t i = 0; i < settings.threads; ++i)
+    threads_.push_back(
+        std::make_unique<CheckThread>(settings.thread_name, settings.at_idle_priority, events));
+}
+
+bool CheckLane::add(Check check, const Digest& key, Time now) {
+  switch (queue_.add(std::move(check), key, now)) {
+    case CheckQueue::Added::refused:
+      ++counters_.refused_full;
+      return false;
+    case CheckQueue::Added::joined:
+      ++counters_.joined;
+      return true;
+    case CheckQueue::Added::queued:
+      break;
+  }
+  assign(now);
+  return true;
+}
+
+void CheckLane::cancel(const Ticket& ticket) {
+  if (queue_.cancel(ticket)) ++counters_.cancelled;
+}
+
+void CheckLane::collect(std::vector<Finished>& finished) {
+  for (const auto& thread : threads_) take_result(*thread, finished);
+  take_result(rescuer_, finished);
+}
+
+// Of a job that two threads have made, the later result finds nobody waiting.
+void CheckLane::take_result(CheckThread& thread, std::vector<Finished>& finished) {
+  auto outcome = thread.take();
+  if (!outcome) return;
+  auto waiters = queue_.finish(*outcome->job);
+  if (!waiters) return;
+  ++counters_.done;
+  finished.push_back({std::move(outcome->job), std::move(*waiters), std::move(outcome->matching)});
+}
+
+void CheckLane::assign(Time now) {
+  for (const auto& thread : threads_) {
+    if (!thread->is_free()) continue;
+    auto job = queue_.take();
+    if (!job) break;
+    thread->hand_over(std::move(job), now);
+  }
+  if (!rescuer_.is_free()) return;
+  if (auto job = take_overdue(now)) rescuer_.hand_over(std::move(job), now);
+}
+
+std::shared_ptr<const CheckJob> CheckLane::take_overdue(Time now) {
+  if (auto job = queue_.take_queued_before(now - overdue_after)) return job;
+  for (const auto& thread : threads_) {
+    if (auto job = thread->take_starved(now)) return job;
+  }
+  return nullptr;
+}
+
+// None while the rescuer is busy, since its end is an event.
+std::optional<CheckLane::Time> CheckLane::next_deadline() const {
+  if (!rescuer_.is_free()) return std::nullopt;
+  std::optional<Time> deadline;
+  if (const auto oldest = queue_.oldest_queued_at()) deadline = *oldest + overdue_after;
+  for (const auto& thread : threads_) {
+    if (const auto at = thread->starved_at()) deadline = deadline ? std::min(*deadline, *at) : *at;
+  }
+  return deadline;
+}
+
+void CheckLane::stop() {
+  for (const auto& thread : threads_) thread->stop();
+  rescuer_.stop();
+}
+
+void CheckLane::join_until(Time deadline) {
+  for (const auto& thread : threads_) thread->join_until(deadline);
+  rescuer_.join_until(deadline);
+}
+
+Verifier::LaneCounters CheckLane::counters() const {
+  Verifier::LaneCounters now = counters_;
+  now.waiting = queue_.waiting();
+  return now;
+}
+
+}  // namespace nuncio::auth

@@ -1,0 +1,65 @@
+// One kind of checks in the Verifier, with a queue and threads of its own, so that it never waits for another
+// kind: some threads at SCHED_IDLE, and the rescuer of normal priority for jobs that wait or starve too long.
+// For the Verifier, under its lock; nothing here waits for a check.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "auth/check_queue.h"
+#include "auth/check_thread.h"
+#include "auth/verifier.h"
+
+namespace nuncio::auth {
+
+struct LaneSettings {
+  const char* thread_name;  // at most 15 characters, as the next
+  const char* rescuer_name;
+  size_t threads;
+  bool at_idle_priority;
+  size_t queue_max;
+  size_t queue_per_source_max;
+};
+
+class CheckLane {
+ public:
+  using Time = CheckQueue::Time;
+  struct Finished {
+    std::shared_ptr<const CheckJob> job;
+    std::vector<Ticket> waiters;
+    std::shared_ptr<const StoredSecret> matching;
+  };
+
+  // `events` is posted after each check; then collect() and assign() have work to do.
+  CheckLane(const LaneSettings&, const std::shared_ptr<Semaphore>& events);
+
+  // Hands it to a free thread at once if there is one. False: refused.
+  bool add(Check check, const Digest& key, Time now);
+  bool has(const Ticket& ticket) const { return queue_.has(ticket); }
+  void cancel(const Ticket& ticket);
+
+  // Appends what is done.
+  void collect(std::vector<Finished>& finished);
+  // Hands waiting jobs to free threads, and overdue or starved ones to the rescuer.
+  void assign(Time now);
+  // When assign() may be needed without an event.
+  std::optional<Time> next_deadline() const;
+
+  // stop() for all lanes, then join_until() for all.
+  void stop();
+  void join_until(Time deadline);
+
+  Verifier::LaneCounters counters() const;
+
+ private:
+  void take_result(CheckThread& thread, std::vector<Finished>& finished);
+  std::shared_ptr<const CheckJob> take_overdue(Time now);
+
+  CheckQueue queue_;
+  std::vector<std::unique_ptr<CheckThread>> threads_;
+  CheckThread rescuer_;
+  Verifier::LaneCounters counters_;
+};
+
+}  // namespace nuncio::auth
