@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <tl/expected.hpp>
+#include <tuple>
 #include <utility>
 
 #include "core/subject.h"
@@ -14,6 +15,8 @@ namespace {
 
 using Resolved = tl::expected<ImportedCrossing, std::string>;
 
+std::string duplicate_error(const ImportOptions& import, const ImportOptions& first,
+                            std::string_view importer);
 Resolved resolve(NamedAccounts accounts, uint32_t importer, const ImportOptions& import);
 const ExportOptions* find_export(const AccountOptions& exporter, const ImportOptions& import,
                                  std::string_view importer);
@@ -34,19 +37,19 @@ const std::string& local_subject(const ImportOptions& import) {
 
 std::vector<ImportedCrossing> resolve_imports(NamedAccounts accounts, std::vector<std::string>& errors) {
   std::vector<ImportedCrossing> crossings;
-  // Account, exporter, kind, and the subject that must not be imported twice: a stream's there, a service's
-  // here.
-  std::set<std::tuple<uint32_t, std::string_view, bool, std::string_view>> seen;
+  // By account, exporter, kind, and the subject that must not be imported twice: a stream's there, a
+  // service's here.
+  std::map<std::tuple<uint32_t, std::string_view, bool, std::string_view>, const ImportOptions*> seen;
   for (uint32_t place = 0; place < accounts.options.size(); ++place) {
     const AccountOptions* const account = accounts.options[place];
     if (account == nullptr) continue;
     for (const ImportOptions& import : account->imports) {
       const std::string& once = import.is_service ? local_subject(import) : import.subject;
-      if (!seen.emplace(place, import.account, import.is_service, once).second) {
-        const std::string why = import.is_service
-                                    ? fmt::format("duplicate service import subject \"{}\"", once)
-                                    : std::string("stream import already exists");
-        errors.push_back(import_error(import, account->name, why));
+      const auto [first, is_new] = seen.emplace(
+          std::tuple(place, std::string_view(import.account), import.is_service, std::string_view(once)),
+          &import);
+      if (!is_new) {
+        errors.push_back(duplicate_error(import, *first->second, account->name));
         continue;
       }
       Resolved resolved = resolve(accounts, place, import);
@@ -94,6 +97,16 @@ std::string import_error(const ImportOptions& import, std::string_view importer,
 }
 
 namespace {
+
+std::string duplicate_error(const ImportOptions& import, const ImportOptions& first,
+                            std::string_view importer) {
+  if (!import.is_service) return import_error(import, importer, "stream import already exists");
+  return at_position(
+      import.position,
+      fmt::format("Duplicate service import subject \"{}\", previously used in import for "
+                  "account \"{}\", subject \"{}\" (account \"{}\" imports \"{}\" as it, too)",
+                  local_subject(import), first.account, first.subject, importer, import.subject));
+}
 
 Resolved resolve(NamedAccounts accounts, uint32_t importer, const ImportOptions& import) {
   const std::string& name = accounts.options[importer]->name;
@@ -161,10 +174,9 @@ SubjectTransform::Made transform_of(const ImportOptions& import) {
   if (made && import.is_service) made = made->reversed();
   if (made) return made;
   const bool is_service = import.is_service;
-  return tl::unexpected(
-      fmt::format("failed to create mapping transform for {} import subject from \"{}\" to \"{}\": {}",
-                  kind_of(is_service), is_service ? local : import.subject,
-                  is_service ? import.subject : local, made.error()));
+  return tl::unexpected(fmt::format(
+      "failed to create mapping transform for {} import subject \"{}\" to \"{}\": {}", kind_of(is_service),
+      is_service ? local : import.subject, is_service ? import.subject : local, made.error()));
 }
 
 std::string_view token_at(std::string_view subject, uint32_t position) {

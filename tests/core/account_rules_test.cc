@@ -274,10 +274,10 @@ TEST(Accounts, AU_60_BadTransformsOfImportsAreRefused) {
   };
   EXPECT_EQ(import(stream_in("E", "a.*", "b")),
             "x.conf:2:2: Error adding stream import \"a.*\": failed to create mapping transform for stream "
-            "import subject from \"a.*\" to \"b\": invalid mapping destination: not using all of the token "
+            "import subject \"a.*\" to \"b\": invalid mapping destination: not using all of the token "
             "wildcard(s) in b (account \"I\" imports it from account \"E\" as \"b\")");
   EXPECT_THAT(import(service_in("E", "a.*", "b")),
-              HasSubstr("transform for service import subject from \"b\" to \"a.*\": invalid mapping "
+              HasSubstr("transform for service import subject \"b\" to \"a.*\": invalid mapping "
                         "destination: not using all of the token wildcard(s) in b"));
   EXPECT_THAT(import(stream_in("E", "a.*", "b.$2")), HasSubstr("wildcard index out of range"));
   EXPECT_THAT(import(stream_in("E", "a.x", "b.*")), HasSubstr("wildcard index out of range"));
@@ -295,8 +295,11 @@ TEST(Accounts, AU_60_DoubleImportsAreRefused) {
   };
   EXPECT_THAT(import({stream_in("E", "a"), stream_in("E", "a", "q")}),
               HasSubstr("Error adding stream import \"a\": stream import already exists"));
-  EXPECT_THAT(import({service_in("E", "a", "c"), service_in("E", "b", "c")}),
-              HasSubstr("Error adding service import \"b\": duplicate service import subject \"c\""));
+  EXPECT_THAT(
+      import({service_in("E", "a", "c"), service_in("E", "b", "c")}),
+      HasSubstr(
+          "Duplicate service import subject \"c\", previously used in import for account \"E\", subject \"a\""
+          " (account \"I\" imports \"b\" as it, too)"));
   EXPECT_EQ(import({service_in("E", "a", "c"), service_in("F", "b", "c")}), "none");  // asks both
   EXPECT_EQ(import({service_in("E", "a"), stream_in("E", "a")}), "none");
 }
