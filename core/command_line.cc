@@ -14,7 +14,15 @@ namespace nuncio {
 namespace {
 
 struct Flag {
-  enum class Kind : uint8_t { boolean, integer, text, secret, unsupported, unsupported_boolean };
+  enum class Kind : uint8_t {
+    boolean,
+    integer,
+    text,
+    secret,
+    optional,  // takes a value only if one follows that is no flag
+    unsupported,
+    unsupported_boolean
+  };
 
   std::string_view name;
   Kind kind = Kind::unsupported;
@@ -86,6 +94,8 @@ constexpr std::array flags = {
     special_flag("config", Kind::text),
     special_flag("sl", Kind::text),
     special_flag("signal", Kind::text),
+    special_flag("reload-plan", Kind::optional),
+    special_flag("reload_plan", Kind::optional),
     // Known to nats-server, not yet to us.
     special_flag("m", Kind::unsupported),
     special_flag("http_port", Kind::unsupported),
@@ -195,6 +205,12 @@ class Parser {
             fmt::format("invalid boolean value \"{}\" for -{}: parse error", value, flag->name));
       return set_boolean(*flag, *truth);
     }
+    if (flag->kind == Kind::optional) {
+      const bool is_value_next = !argument.has_value && i + 1 < argc_ && argv_[i + 1][0] != '-';
+      is_plan_ = true;
+      line_.signal_target = is_value_next ? argv_[++i] : value;
+      return true;
+    }
     if (!argument.has_value) {
       if (++i == argc_) return refuse_usage(fmt::format("flag needs an argument: -{}", flag->name));
       value = argv_[i];
@@ -252,6 +268,8 @@ class Parser {
       line_.action = Line::Action::version;
     } else if (!signal_.empty()) {
       take_signal();
+    } else if (is_plan_) {
+      line_.action = Line::Action::reload_plan;
     } else if (is_check_ && line_.config_file.empty()) {
       refuse(fmt::format("{}: must specify [-c, --config] option to check configuration file syntax",
                          line_.program),
@@ -264,7 +282,7 @@ class Parser {
   void take_signal() {
     const size_t equals = signal_.find('=');
     const std::string name = signal_.substr(0, equals);
-    if (equals != std::string::npos) line_.signal_target = signal_.substr(equals + 1);
+    line_.signal_target = equals == std::string::npos ? "" : signal_.substr(equals + 1);
     line_.action = Line::Action::signal;
     if (name == "stop") {
       line_.signal_number = SIGKILL;
@@ -274,7 +292,9 @@ class Parser {
       line_.signal_number = SIGTERM;
     } else if (name == "reopen") {
       line_.signal_number = SIGUSR1;
-    } else if (name == "reload" || name == "ldm") {
+    } else if (name == "reload") {
+      line_.signal_number = SIGHUP;
+    } else if (name == "ldm") {
       refuse(fmt::format("{}: signal \"{}\" is not supported by this version of nuncio", line_.program, name),
              1);
     } else {
@@ -304,6 +324,7 @@ class Parser {
   CommandLine line_;
   std::string signal_;
   bool is_check_ = false;
+  bool is_plan_ = false;
   bool is_help_ = false;
   bool is_version_ = false;
 };
@@ -328,6 +349,7 @@ void scrub_secrets(int argc, char** argv) {
     if (flag == nullptr || is_boolean(*flag)) continue;
     if (argument.has_value && is_secret(*flag)) scrub(argv[i] + (argument.value.data() - argv[i]));
     if (argument.has_value) continue;
+    if (flag->kind == Kind::optional) continue;
     if (++i < argc && is_secret(*flag)) scrub(argv[i]);
   }
 }
@@ -349,8 +371,9 @@ Server:
     -P, --pid FILE                   write the process id there
     -c, --config FILE                configuration file, TOML if it ends in .toml
     -t                               check the configuration file and exit
-    -sl, --signal COMMAND[=PID]      send stop, quit, term or reopen to a running server;
+    -sl, --signal COMMAND[=PID]      send stop, quit, term, reopen or reload to a running server;
                                      PID is a process id or the path of a pid file
+        --reload-plan [PID]          print what a reload would change in a running server
         --client_advertise ADDRESS   host[:port] that clients are told to connect to
         --ports_file_dir DIRECTORY   write the ports in use to a file there
         --workers N                  threads that serve connections (default: one per core)

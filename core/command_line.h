@@ -14,11 +14,12 @@ namespace nuncio {
 struct CommandLine {
   enum class Action : uint8_t {
     serve,
-    check,    // -t: check the configuration file and exit
-    help,     // print usage() on standard output, exit 0
-    version,  // print version_line() on standard output, exit 0
-    signal,   // send signal_number to signal_target
-    refuse,   // print `error` (and usage() if asked for) on standard error, exit with exit_code
+    check,        // -t: check the configuration file and exit
+    help,         // print usage() on standard output, exit 0
+    version,      // print version_line() on standard output, exit 0
+    signal,       // send signal_number to signal_target
+    reload_plan,  // ask signal_target what a reload would do, print it on standard output (OP-36)
+    refuse,       // print `error` (and usage() if asked for) on standard error, exit with exit_code
   };
 
   Action action = Action::serve;

@@ -186,6 +186,9 @@ int run(CommandLine& command_line) {
       if (!problem.empty()) std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), problem.c_str());
       return problem.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    case CommandLine::Action::reload_plan:
+      std::fprintf(stderr, "%s: --reload-plan is not supported yet\n", command_line.program.c_str());
+      return EXIT_FAILURE;
     case CommandLine::Action::refuse:
       break;
   }

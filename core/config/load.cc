@@ -154,15 +154,11 @@ void check_users_of_accounts(FileOptions& file, Findings& findings) {
   }
 }
 
-// Whether exports, imports and mappings fit each other (AU-60). Where some were refused already, more
-// complaints would only follow from that.
-std::shared_ptr<const AccountTable> make_accounts(const FileOptions& file, Findings& findings) {
-  if (file.has_bad_accounts) return nullptr;
-  AccountTable::Findings found;
-  auto table = AccountTable::make(file.options.accounts, file.options.system_account, "", found);
-  findings.errors.insert(findings.errors.end(), found.errors.begin(), found.errors.end());
-  findings.warnings.insert(findings.warnings.end(), found.warnings.begin(), found.warnings.end());
-  return table;
+// Whoever judges how accounts fit each other (AU-60) would complain about what was refused, too.
+void forget_bad_accounts(FileOptions& file) {
+  if (!file.has_bad_accounts) return;
+  file.options.accounts.clear();
+  file.options.system_account.clear();
 }
 
 void check_no_auth_user(FileOptions& file, Findings& findings) {
@@ -231,7 +227,6 @@ LoadedOptions load_options(const CommandLine& line) {
   Findings findings;
   FieldReader reader(findings);
   FileOptions file;
-  std::shared_ptr<const AccountTable> accounts;
   bool is_readable = true;
   if (!line.config_file.empty()) {
     const auto tree = Sources(findings).read(line.config_file);
@@ -247,14 +242,14 @@ LoadedOptions load_options(const CommandLine& line) {
     settle_authorization(line, file, findings);
     apply_default_permissions(file, findings);
     check_no_auth_user(file, findings);
-    accounts = make_accounts(file, findings);
+    forget_bad_accounts(file);
     check_names(file, findings);
     check_limits(file, findings);
     settle_advertised(file, findings);
     check_file_modes(reader, findings);
   }
-  return {std::move(file.options), std::move(accounts), std::move(findings.errors),
-          std::move(findings.warnings), findings.has_deprecated};
+  return {std::move(file.options), std::move(findings.errors), std::move(findings.warnings),
+          findings.has_deprecated};
 }
 
 CheckReport check_report(const CommandLine& line, const LoadedOptions& loaded) {

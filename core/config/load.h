@@ -2,22 +2,19 @@
 // and checks what only the whole shows (CF-36). One thread; reads files, never throws.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "core/account_rules.h"
 #include "core/command_line.h"
 #include "core/options.h"
 
 namespace nuncio::config {
 
 struct LoadedOptions {
-  Options options;                               // usable only when there are no errors
-  std::shared_ptr<const AccountTable> accounts;  // made of them; null when they have errors
-  std::vector<std::string> errors;               // "file:line:col: text" or "command line: text"; no secrets
-  std::vector<std::string> warnings;             // likewise
-  bool has_deprecated = false;                   // some of the warnings fail a check (CF-33)
+  Options options;                    // usable only when there are no errors
+  std::vector<std::string> errors;    // "file:line:col: text" or "command line: text"; no secrets
+  std::vector<std::string> warnings;  // likewise
+  bool has_deprecated = false;        // some of the warnings fail a check (CF-33)
 };
 
 LoadedOptions load_options(const CommandLine&);

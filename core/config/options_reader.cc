@@ -192,13 +192,64 @@ void verifier_threads(FileOptions& file, Reader& reader, const Entry& entry) {
     file.options.verifier_threads = static_cast<uint32_t>(*found);
 }
 
+void backoff_failures(LoginBackoffOptions& backoff, Reader& reader, const Entry& entry) {
+  if (const auto found = reader.integer(entry, {1, 1'000'000}))
+    backoff.failures_free = static_cast<uint32_t>(*found);
+}
+
+template <auto member>
+void backoff_wait(LoginBackoffOptions& backoff, Reader& reader, const Entry& entry) {
+  const auto found = reader.duration(entry);
+  if (!found) return;
+  if (*found == Nanoseconds(0) || *found > std::chrono::hours(24)) {
+    return reader.error(
+        entry, fmt::format("{} must be between 1ns and 24h; \"login_backoff: false\" switches it off",
+                           to_lower(entry.key)));
+  }
+  backoff.*member = *found;
+}
+
+// A boolean, or a map of limits, which switches it on (AU-74).
+void login_backoff(FileOptions& file, Reader& reader, const Entry& entry) {
+  using Backoff = LoginBackoffOptions;
+  static constexpr std::array<Field<Backoff>, 3> fields = {{
+      {"failures", "failures", backoff_failures},
+      {"wait", "wait", backoff_wait<&Backoff::wait>},
+      {"wait_max", "wait_max", backoff_wait<&Backoff::wait_max>},
+  }};
+  Backoff& backoff = file.options.login_backoff;
+  if (entry.value.is(Kind::boolean)) {
+    backoff.is_enabled = *reader.boolean(entry);
+    return;
+  }
+  if (!entry.value.is(Kind::map)) {
+    return reader.error(entry, fmt::format("expected true, false or a map for login_backoff, got {}",
+                                           describe(entry.value.kind)));
+  }
+  const Reader::Section section(reader, "login_backoff");
+  const size_t errors = reader.findings().errors.size();
+  backoff.is_enabled = true;
+  read_fields<Backoff>(entry.value, fields, {}, reader, backoff);
+  if (backoff.wait_max < backoff.wait && reader.findings().errors.size() == errors)
+    reader.error(entry, "wait_max of login_backoff must not be shorter than wait");
+}
+
+// "syslog" in any case means just that, everything else is a path.
+void audit_log(FileOptions& file, Reader& reader, const Entry& entry) {
+  auto found = reader.text(entry);
+  if (!found) return;
+  file.options.audit_log = to_lower(*found) == "syslog" ? "syslog" : std::move(*found);
+}
+
 void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
-  static constexpr std::array<Field<FileOptions>, 5> fields = {{
+  static constexpr std::array<Field<FileOptions>, 7> fields = {{
       {"workers", "workers", workers},
       {"io_backend", "io_backend", io_backend},
       {"verifier_threads", "verifier_threads", verifier_threads},
       {"credential_cache", "credential_cache", flag<&Options::credential_cache>},
       {"credential_cache_ttl", "credential_cache_ttl", duration<&Options::credential_cache_ttl>},
+      {"login_backoff", "login_backoff", login_backoff},
+      {"audit_log", "audit_log", audit_log},
   }};
   const Value* block = reader.of_kind(entry, Kind::map);
   if (block == nullptr) return;

@@ -144,9 +144,31 @@ TEST(CommandLine, CF_78_Signals) {
   EXPECT_EQ(reopen.action, Action::signal);
   EXPECT_EQ(reopen.signal_number, SIGUSR1);
   EXPECT_EQ(reopen.signal_target, "/run/x.pid");
-  for (const char* name : {"reload", "ldm"})
-    EXPECT_THAT(parse({"--signal", name}).error, HasSubstr("not supported"));
+  EXPECT_EQ(parse({"--signal", "reload=7"}).signal_number, SIGHUP);
+  EXPECT_THAT(parse({"--signal", "ldm"}).error, HasSubstr("not supported"));
   EXPECT_EQ(parse({"--signal", "x=1"}).error, "nats-server: unknown signal \"x\"");
+}
+
+TEST(CommandLine, OP_36_ReloadPlanHasAnOptionalTarget) {
+  for (const auto& [arguments, target] : std::vector<std::pair<std::vector<const char*>, std::string>>{
+           {{"--reload-plan"}, ""},
+           {{"--reload-plan=12"}, "12"},
+           {{"--reload-plan", "/run/x.pid"}, "/run/x.pid"},
+           {{"-reload_plan", "-D"}, ""},
+           {{"-D", "--reload-plan", "12", "-V"}, "12"}}) {
+    const auto line = parse(arguments);
+    EXPECT_EQ(line.action, Action::reload_plan) << arguments.back();
+    EXPECT_EQ(line.signal_target, target) << arguments.back();
+  }
+  EXPECT_EQ(parse({"--reload-plan", "12", "start"}).action, Action::refuse);
+}
+
+TEST(CommandLine, AU_45_SecretsBehindAnOptionalValueAreOverwrittenToo) {
+  std::vector<std::string> texts = {"server", "--reload-plan", "--pass", "s3cr3t"};
+  std::vector<char*> argv;
+  for (auto& text : texts) argv.push_back(text.data());
+  scrub_secrets(static_cast<int>(argv.size()), argv.data());
+  EXPECT_EQ(texts[3], std::string("*\0\0\0\0\0", 6));
 }
 
 }  // namespace

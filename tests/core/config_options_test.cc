@@ -379,6 +379,40 @@ TEST_F(ConfigOptions, CF_65_OurOwnBlock) {
   EXPECT_THAT(load("nuncio: 1").errors, ElementsAre(HasSubstr("expected a map")));
 }
 
+TEST_F(ConfigOptions, CF_65_AU_74_LoginBackoff) {
+  const auto backoff = [this](const std::string& text) {
+    const auto loaded = load("nuncio { login_backoff: " + text + " }");
+    EXPECT_THAT(loaded.errors, IsEmpty()) << text;
+    return loaded.options.login_backoff;
+  };
+  EXPECT_TRUE(load("").options.login_backoff.is_enabled);
+  EXPECT_TRUE(backoff("true").is_enabled);
+  EXPECT_FALSE(backoff("false").is_enabled);
+  const auto limits = backoff("{ failures: 3, wait: \"2s\", wait_max: \"5m\" }");
+  EXPECT_TRUE(limits.is_enabled);
+  EXPECT_EQ(limits.failures_free, 3u);
+  EXPECT_EQ(limits.wait, seconds(2));
+  EXPECT_EQ(limits.wait_max, seconds(300));
+  EXPECT_EQ(backoff("{ failures: 3 }").wait, seconds(1));
+  for (const auto& [text, expected] :
+       {std::pair("{ failures: 0 }", "too small"),
+        {"{ wait: \"0s\" }", "must be between 1ns and 24h"},
+        {"{ wait: \"25h\", wait_max: \"24h\" }", "must be between 1ns and 24h"},
+        {"{ wait: \"2m\" }", "wait_max of login_backoff must not be shorter"},
+        {"{ tries: 1 }", "unknown field \"tries\""},
+        {"5", "expected true, false or a map"}}) {
+    EXPECT_THAT(load("nuncio { login_backoff: " + std::string(text) + " }").errors,
+                ElementsAre(HasSubstr(expected)))
+        << text;
+  }
+}
+
+TEST_F(ConfigOptions, CF_65_AU_75_AuditLog) {
+  EXPECT_EQ(load("nuncio { audit_log: \"/var/log/a.json\" }").options.audit_log, "/var/log/a.json");
+  EXPECT_EQ(load("nuncio { audit_log: Syslog }").options.audit_log, "syslog");
+  EXPECT_THAT(load("nuncio { audit_log: true }").errors, ElementsAre(HasSubstr("expected a string")));
+}
+
 TEST_F(ConfigOptions, CF_67_FlagsOverrideTheFile) {
   const auto options =
       load("port: 1\nhost: a\ndebug: true\nserver_name: \"b c\"\nnuncio { workers: 1 }",
