@@ -95,8 +95,10 @@ Decision AuthTable::decide(const Credentials& given, std::string_view nonce, Con
     if (!is_allowed(*anonymous_, type)) return refuse(Reason::connection_type_not_allowed);
     return {Decision::Kind::admitted, Reason::none, {anonymous_}};
   }
+  // Who gives nothing guesses nobody's name: no hash is spent on it.
+  if (gives_nothing && !token_ && !users_.contains("")) return refuse(Reason::credentials_missing);
   Decision decision = token_ ? decide_by_token(given, now) : decide_by_user(given, type, now);
-  if (gives_nothing && decision.kind == Decision::Kind::refused)
+  if (gives_nothing && decision.kind != Decision::Kind::admitted)
     decision.reason = Reason::credentials_missing;
   return decision;
 }

@@ -1,12 +1,15 @@
-// What a login costs on its worker (a table lookup, a plain comparison, a cache hit) and on the verifier (the
-// hashes).
+// What a login costs on its worker (a table lookup, a plain comparison, a signature's text, a cache hit) and
+// on the verifier (hashes and signatures).
 #include <benchmark/benchmark.h>
 
 #include <latch>
 
 #include "auth/auth_table.h"
 #include "auth/hash_run.h"
+#include "auth/nkey.h"
+#include "auth/semaphore.h"
 #include "auth/verifier.h"
+#include "core/nkey_text.h"
 
 namespace nuncio::auth {
 namespace {
@@ -56,6 +59,58 @@ BENCHMARK_CAPTURE(hash, bcrypt_11, "$2b$", 11)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(hash, yescrypt_5, "$y$", 5)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(hash, scrypt_7, "$7$", 7)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(hash, sha512_100000, "$6$", 100000)->Unit(benchmark::kMillisecond);
+
+struct SignedNonce {
+  KeyPair pair = make_key_pair(nkey_prefix_user);
+  std::string nonce = make_nonce();
+  Signature signature = *sign(pair.seed, nonce);
+};
+
+void decide_nkey(benchmark::State& state) {
+  const SignedNonce given;
+  AuthorizationOptions options = thousand_users("s3cret");
+  options.users.emplace_back().nkey = given.pair.public_key;
+  AuthTable::Findings findings;
+  const auto table = AuthTable::make(options, findings);
+  Credentials credentials;
+  credentials.nkey = given.pair.public_key;
+  credentials.signature = encode_signature(given.signature);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(table->decide(credentials, given.nonce, ConnectionType::standard, {}));
+}
+BENCHMARK(decide_nkey);
+
+void signature(benchmark::State& state) {
+  const SignedNonce given;
+  const PublicKey key = *parse_user_nkey(given.pair.public_key);
+  for (auto _ : state) benchmark::DoNotOptimize(is_signed_by(key, given.signature, given.nonce));
+}
+BENCHMARK(signature);
+
+// A burst of logins by nkey through the verifier, per login.
+void signatures_in_a_burst(benchmark::State& state) {
+  constexpr uint32_t burst = 1000;
+  Semaphore came;
+  Verifier verifier({}, [&](CheckResult) { came.post(); });
+  const SignedNonce given;
+  const auto stored = *StoredSecret::make_nkey(given.pair.public_key);
+  uint32_t generation = 0;
+  for (auto _ : state) {
+    ++generation;
+    for (uint32_t slot = 0; slot < burst; ++slot) {
+      // Each its own text, as each connection has its own nonce.
+      const std::string nonce = std::to_string(generation * burst + slot);
+      verifier.submit({{0, slot, generation},
+                       "127.0.0.1",
+                       given.pair.public_key,
+                       {stored},
+                       StoredSecret::signature_candidate(given.signature, nonce)});
+    }
+    for (uint32_t slot = 0; slot < burst; ++slot) came.wait();
+  }
+  state.SetItemsProcessed(state.iterations() * burst);
+}
+BENCHMARK(signatures_in_a_burst)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace nuncio::auth

@@ -205,6 +205,15 @@ TEST(AuthTable, AU_20_HashesAreLeftToTheVerifier) {
   EXPECT_FALSE(would_admit(decide(*by_token, given("t", "t", ""))));
 }
 
+TEST(AuthTable, AU_16_WhoGivesNothingCostsNoHash) {
+  expect_refused(decide(*table(users({{"a", hash_of("x")}})), nothing), Reason::credentials_missing);
+  const Decision token = decide(*table(token_only(hash_of("t"))), nothing);
+  EXPECT_EQ(token.reason, Reason::credentials_missing);
+  EXPECT_FALSE(would_admit(token));
+  // A password alone is something given.
+  EXPECT_EQ(decide(*table(users({{"a", hash_of("x")}})), given("", "x")).kind, Kind::check);
+}
+
 TEST(AuthTable, AU_22_NulForAHashIsRefusedForKnownAndUnknownAlike) {
   const auto made = table(users({{"a", hash_of("x")}}));
   expect_refused(decide(*made, given("a", std::string_view("x\0", 2))), Reason::password_with_nul);
