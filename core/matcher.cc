@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/equal_text.h"
 #include "core/interest_shared.h"
 
 namespace nuncio {
@@ -42,33 +43,11 @@ struct Spilled {
   }
 };
 
-template <typename Word>
-bool is_equal_word(const char* a, const char* b) {
-  Word x, y;
-  std::memcpy(&x, a, sizeof(x));
-  std::memcpy(&y, b, sizeof(y));
-  return x == y;
-}
-
-// Short texts, without the call that memcmp is and without a byte loop: first and last word, which may
-// overlap.
-inline bool is_equal(const char* a, const char* b, size_t size) {
-  if (size >= 8) {
-    for (size_t i = 0; i + 8 < size; i += 8) {
-      if (!is_equal_word<uint64_t>(a + i, b + i)) return false;
-    }
-    return is_equal_word<uint64_t>(a + size - 8, b + size - 8);
-  }
-  if (size >= 4) return is_equal_word<uint32_t>(a, b) && is_equal_word<uint32_t>(a + size - 4, b + size - 4);
-  if (size >= 2) return is_equal_word<uint16_t>(a, b) && a[size - 1] == b[size - 1];
-  return size == 0 || a[0] == b[0];
-}
-
 struct alignas(64) Entry {
   bool is_of(std::string_view s) const {
     if (subject_size != s.size()) return false;
     const char* own = s.size() <= sizeof(subject) ? subject : spilled->subject.data();
-    return is_equal(own, s.data(), s.size());
+    return is_equal_text(own, s.data(), s.size());
   }
   void reset(std::string_view s);
   void add_plain(const SubscriptionList* list);

@@ -128,4 +128,16 @@ bool is_subset(std::string_view inner, std::string_view outer) noexcept {
   }
 }
 
+bool subjects_overlap(std::string_view a, std::string_view b) noexcept {
+  Tokens as{a};
+  Tokens bs{b};
+  for (;;) {
+    const std::string_view of_a = as.next();
+    const std::string_view of_b = bs.next();
+    if ((of_a == ">" && as.is_done) || (of_b == ">" && bs.is_done)) return true;
+    if (of_a != of_b && of_a != "*" && of_b != "*") return false;
+    if (as.is_done || bs.is_done) return as.is_done && bs.is_done;
+  }
+}
+
 }  // namespace nuncio

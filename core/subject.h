@@ -17,5 +17,7 @@ uint32_t token_count(std::string_view subject) noexcept;
 bool subject_matches(std::string_view pattern, std::string_view subject) noexcept;
 // True when every subject that `inner` wants is one that `outer` wants (AU-50).
 bool is_subset(std::string_view inner, std::string_view outer) noexcept;
+// True when some subject is wanted by both `a` and `b` (AU-51).
+bool subjects_overlap(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace nuncio

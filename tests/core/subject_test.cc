@@ -118,4 +118,32 @@ TEST(Subject, AU_50_SubsetAgreesWithMatchingEverySubject) {
   }
 }
 
+TEST(Subject, AU_51_Overlap) {
+  EXPECT_TRUE(subjects_overlap("foo.*", "*.bar"));
+  EXPECT_TRUE(subjects_overlap("foo.>", "*.*.x"));
+  EXPECT_TRUE(subjects_overlap("foo", "foo"));
+  EXPECT_TRUE(subjects_overlap(">", "foo"));
+  EXPECT_FALSE(subjects_overlap("foo.>", "foo"));
+  EXPECT_FALSE(subjects_overlap("foo.*", "foo.bar.baz"));
+  EXPECT_FALSE(subjects_overlap("foo.*.a", "*.bar.b"));
+  EXPECT_FALSE(subjects_overlap("foo*", "foo"));
+}
+
+TEST(Subject, AU_51_OverlapAgreesWithMatchingEverySubject) {
+  const std::vector<std::string> patterns = all_subjects({"a", "b", "*", ">"});
+  std::vector<std::string> literals = all_subjects({"a", "b", "c"});
+  for (size_t i = 0, end = literals.size(); i < end; ++i)
+    if (token_count(literals[i]) == 3) literals.push_back(literals[i] + ".c");
+  for (const auto& one : patterns) {
+    if (!is_valid_subject(one)) continue;
+    for (const auto& other : patterns) {
+      if (!is_valid_subject(other)) continue;
+      bool is_shared = false;
+      for (const auto& subject : literals)
+        is_shared |= subject_matches(one, subject) && subject_matches(other, subject);
+      EXPECT_EQ(subjects_overlap(one, other), is_shared) << one << " and " << other;
+    }
+  }
+}
+
 }  // namespace nuncio
