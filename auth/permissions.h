@@ -18,6 +18,8 @@ class Permissions {
  public:
   // Subjects must be valid (the configuration reader's affair). Any thread.
   static std::shared_ptr<const Permissions> make(const PermissionOptions&);
+  // The identity() of what make() would give.
+  static Digest identity_of(const PermissionOptions&);
   ~Permissions();
 
   // AU-48, AU-49: wildcards in `subject` are ordinary characters.

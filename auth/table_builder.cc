@@ -97,6 +97,7 @@ void TableBuilder::add_user(const UserOptions& options) {
   user.name = options.name;
   user.account = options.account;
   user.connection_types = options.connection_types;
+  if (options.permissions) user.permissions = permissions(*options.permissions);
   const std::vector<SecretOptions> empty{{.text = {}, .position = options.position}};
   user.credentials = credentials(options.passwords.empty() ? empty : options.passwords, "password",
                                  fmt::format(" of user {}", name));
@@ -118,6 +119,7 @@ void TableBuilder::add_nkey(const UserOptions& options) {
   user.name = options.nkey;
   user.account = options.account;
   user.connection_types = options.connection_types;
+  if (options.permissions) user.permissions = permissions(*options.permissions);
   user.is_nkey = true;
   user.credentials.push_back({std::move(*made), "nkey"});
   const bool is_new = table_->nkeys_.emplace(user.name, std::make_shared<const User>(user)).second;
@@ -223,6 +225,12 @@ std::shared_ptr<const StoredSecret> TableBuilder::stored(const Secret& configure
                      time->count()));
   }
   return std::move(*made);
+}
+
+std::shared_ptr<const Permissions> TableBuilder::permissions(const PermissionOptions& options) {
+  std::shared_ptr<const Permissions>& shared = permissions_[Permissions::identity_of(options)];
+  if (!shared) shared = Permissions::make(options);
+  return shared;
 }
 
 void TableBuilder::error(std::string text) {

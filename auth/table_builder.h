@@ -2,6 +2,7 @@
 // may take some milliseconds to estimate the time of costly hashes.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class TableBuilder {
                                       const std::string& owner);
   std::shared_ptr<const StoredSecret> stored(const Secret& configured, const std::string& what);
   void judge_times(const Credential&, const std::string& what);
+  // One object for all who have equal rights, so that each worker keeps their answers once.
+  std::shared_ptr<const Permissions> permissions(const PermissionOptions& options);
   void error(std::string text);
   void warn(std::string text);
 
@@ -38,6 +41,7 @@ class TableBuilder {
   AuthTable::Findings& findings_;
   const WallTime now_;
   std::shared_ptr<AuthTable> table_;
+  std::map<Digest, std::shared_ptr<const Permissions>> permissions_;
   bool has_plain_ = false;
   size_t errors_before_;
 };
