@@ -50,7 +50,7 @@ constexpr std::string_view usage_text =
     "  -pubout        print the public key, for `nkey` in the server's configuration\n"
     "  -inkey FILE    a file with a seed\n"
     "  -pubin FILE    a file with a public key\n"
-    "  -sign FILE     print the signature of the file in base64\n"
+    "  -sign FILE     print the signature of the file in URL-safe base64\n"
     "  -verify FILE   say whether the signature in -sigfile is that of the file\n"
     "  -h, -help      this text\n"
     "  -v, -version\n"

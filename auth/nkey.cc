@@ -116,7 +116,7 @@ tl::expected<Signature, std::string> sign(const Secret& text, std::string_view m
 }
 
 std::string encode_signature(const Signature& signature) {
-  constexpr int variant = sodium_base64_VARIANT_ORIGINAL;
+  constexpr int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
   std::array<char, sodium_base64_ENCODED_LEN(64, variant)> text;
   return sodium_bin2base64(text.data(), text.size(), signature.data(), signature.size(), variant);
 }

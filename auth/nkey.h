@@ -38,7 +38,8 @@ KeyPair make_key_pair(uint8_t prefix);
 // Errors for what is no seed; they show nothing of it.
 tl::expected<std::string, std::string> public_key_of(const Secret& seed);
 tl::expected<Signature, std::string> sign(const Secret& seed, std::string_view message);
-// Standard base64 with padding, as the official tool prints it.
+// Unpadded URL-safe base64, as clients send it and the official tool prints it (0.4.7; 0.4.4 printed standard
+// base64).
 std::string encode_signature(const Signature&);
 
 }  // namespace nuncio::auth

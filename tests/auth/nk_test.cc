@@ -24,9 +24,9 @@ using ::testing::Not;
 // As in nkey_test.cc: a seed of the official tools, its public key, a text and its signature.
 constexpr std::string_view seed = "SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU";
 constexpr std::string_view public_text = "UCK5N7N66OBOINFXAYC2ACJQYFSOD4VYNU6APEJTAVFZB2SVHLKGEW7L";
-constexpr std::string_view text = "PXoWU7zWAMt75FY";
+constexpr std::string_view text = "iBFByN3zQjAT7dQ";
 constexpr std::string_view signature =
-    "ZaAiVDgB5CeYoXoQ7cBCmq+ZllzUnGUoDVb8C7PilWvCs8XKfUchAUhz2P4BYAF++Dg3w05CqyQFRDiGL6LrDw==";
+    "kagPGrixaWS5yuHqw9nTQrda1Q376fK3fRCGtYdF4_w2aSk-4O7Ca0JM0qvzm69HH6MoMps2yF6Q0Qs830JZCA";
 
 struct Outcome {
   int code = -1;
@@ -109,11 +109,14 @@ TEST_F(KeyTool, AU_37_SignsAndVerifies) {
   const std::string key = file("seed", seed), message = file("message", text);
   const Outcome signed_text = run("-sign " + message + " -inkey " + key);
   EXPECT_EQ(signed_text.out, std::string(signature) + "\n");
+  const std::string old_form =
+      "kagPGrixaWS5yuHqw9nTQrda1Q376fK3fRCGtYdF4/w2aSk+4O7Ca0JM0qvzm69HH6MoMps2yF6Q0Qs830JZCA==";
   const std::string sig = file("sig", signed_text.out), pub = file("pub", std::string(public_text) + "\n");
   for (const std::string& by : {"-pubin " + pub, "-inkey " + key}) {
     const Outcome right = run("-verify " + message + " -sigfile " + sig + " " + by);
     EXPECT_EQ(right.code, 0) << right.err;
     EXPECT_EQ(right.out, "Verified OK\n");
+    EXPECT_EQ(run("-verify " + message + " -sigfile " + file("old", old_form) + " " + by).code, 0);
     const Outcome wrong = run("-verify " + file("other", "other") + " -sigfile " + sig + " " + by);
     EXPECT_EQ(wrong.code, 1);
     EXPECT_EQ(wrong.out, "");
