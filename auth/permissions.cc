@@ -47,11 +47,6 @@ SubjectSet compiled_for_subscribe(const std::vector<std::string>& rules) {
   return set;
 }
 
-// Who may answer may, without an allow list, do nothing else (as in nats-server).
-bool is_for_responses_only(const PermissionOptions& options) {
-  return options.responses && !options.publish.allow;
-}
-
 // Lists that differ in order or by repeated entries say the same.
 void append_list(std::string& text, std::vector<std::string> rules) {
   std::sort(rules.begin(), rules.end());
@@ -71,7 +66,6 @@ void append_rules(std::string& text, const SubjectRules& rules) {
 std::shared_ptr<const Permissions> Permissions::make(const PermissionOptions& options) {
   auto rules = std::make_unique<Rules>();
   if (options.publish.allow) rules->publish_allow = compiled_for_publish(*options.publish.allow);
-  if (is_for_responses_only(options)) rules->publish_allow.emplace();
   rules->publish_deny = compiled_for_publish(options.publish.deny);
   if (options.subscribe.allow) rules->subscribe_allow = compiled_for_subscribe(*options.subscribe.allow);
   rules->subscribe_deny = compiled_for_subscribe(options.subscribe.deny);

@@ -10,12 +10,8 @@ std::string_view first_token(std::string_view rest) {
 }
 
 bool has_empty_token(std::string_view subject) {
-  char before = '.';
-  for (const char c : subject) {
-    if (c == '.' && before == '.') return true;
-    before = c;
-  }
-  return before == '.';
+  return subject.empty() || subject.front() == '.' || subject.back() == '.' ||
+         subject.find("..") != std::string_view::npos;
 }
 
 }  // namespace

@@ -163,16 +163,14 @@ TEST(Permissions, AU_52_ADenyOfAQueueIsNotAppliedAtDelivery) {
   EXPECT_TRUE(deny->may_receive("foo.secret"));
 }
 
-TEST(Permissions, AU_53_WhoMayOnlyAnswerMayPublishNothingElse) {
+TEST(Permissions, AU_53_ResponsesAreApartFromTheLists) {
   PermissionOptions options;
-  options.responses = responses(1);
+  EXPECT_FALSE(Permissions::make(options)->responses());
+  options.publish.allow.emplace();  // as the configuration has it beside allow_responses
+  options.responses = responses(3);
   EXPECT_FALSE(Permissions::make(options)->may_publish("a"));
-  EXPECT_TRUE(Permissions::make(options)->restricts_publish());
-  options.publish.deny = {"b"};
-  EXPECT_FALSE(Permissions::make(options)->may_publish("a"));
-  options.publish.allow = Subjects{"a"};
-  EXPECT_TRUE(Permissions::make(options)->may_publish("a"));
-  EXPECT_EQ(Permissions::make(options)->responses()->max, 1);
+  ASSERT_TRUE(Permissions::make(options)->responses());
+  EXPECT_EQ(Permissions::make(options)->responses()->max, 3);
 }
 
 TEST(Permissions, AT_31_SubjectsOfOddBytesAndLengthsMeanWhatTheyMeanToTheIndex) {
