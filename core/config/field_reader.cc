@@ -100,6 +100,7 @@ std::optional<Secret> FieldReader::secret(const Entry& entry) {
   if (!entry.value.is_from_environment && entry.value.position.file) {
     files_with_secrets_.insert(*entry.value.position.file);
   }
+  record(entry, "a secret");
   return entry.value.text;
 }
 

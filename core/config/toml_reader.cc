@@ -28,6 +28,7 @@ struct TomlAssertion {};
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <sstream>
 #include <vector>
 
 #include "core/config/map_builder.h"
@@ -154,7 +155,13 @@ class TomlTree {
       value.kind = Value::Kind::boolean;
       value.boolean = truth->get();
     } else {
+      // A time of day or a date alone is none that an option takes; it has no text.
       value.kind = Value::Kind::datetime;
+      if (const auto* time = node.as_date_time()) {
+        std::ostringstream written;
+        written << time->get();
+        value.text = Secret(std::move(written).str());
+      }
     }
     return value;
   }

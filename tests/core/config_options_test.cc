@@ -107,6 +107,7 @@ TEST_F(ConfigOptions, CF_38_TheDigestDependsOnOptionsAndNotOnSecrets) {
   EXPECT_NE(base, digest("port: 2\nauthorization { user: a, pass: \"x\" }"));
   EXPECT_NE(base, digest("port: 1\nauthorization { user: b, pass: \"x\" }"));
   EXPECT_EQ(digest("authorization { token: \"x\" }"), digest("authorization { token: \"y\" }"));
+  EXPECT_NE(digest("authorization { token: \"x\" }"), digest(""));
 }
 
 TEST_F(ConfigOptions, CF_39_AddressesAndNames) {

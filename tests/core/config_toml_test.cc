@@ -1,5 +1,9 @@
 // TOML files go the same way as those in NATS format (CF-66).
 #include "core/config/toml_reader.h"
+
+#include <algorithm>
+#include <map>
+
 #include "tests/core/config_files.h"
 
 namespace nuncio::config {
@@ -35,6 +39,68 @@ workers = 2
   ASSERT_EQ(loaded.options.authorization.users.size(), 2u);
   EXPECT_EQ(text_of(loaded.options.authorization.users[1].passwords), "d\\e");
   EXPECT_EQ(loaded.options.workers, 2u);
+}
+
+TEST_F(ConfigToml, CF_66_AccountsAndPermissionsFromToml) {
+  write("a.secret", "s");
+  const auto loaded = load_toml(R"(
+[authorization.default_permissions]
+publish = "p.>"
+[[authorization.users]]
+user = "a"
+allowed_connection_types = ["STANDARD"]
+passwords = ["one", {password = "two", name = "old", not_after = 2026-02-01T00:00:00Z}]
+permissions = {publish = {allow = ["a", "b"], deny = "c"}, subscribe = "d q", allow_responses = {max = 5, ttl = "1m"}}
+[[authorization.users]]
+nkey = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
+[accounts.A]
+users = [{user = "b", password_file = "a.secret"}]
+exports = [{service = "q", response_type = "stream"}]
+[accounts.A.limits]
+max_connections = 3
+[accounts.B]
+imports = [{service = {account = "A", subject = "q"}, to = "r"}]
+[accounts.B.mappings]
+"foo.*" = "bar.$1"
+w = [{destination = "x", weight = "20%"}]
+[mappings]
+m = "n"
+[nuncio]
+audit_log = "syslog"
+[nuncio.login_backoff]
+failures = 3
+)");
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  const auto& users = loaded.options.authorization.users;
+  ASSERT_EQ(users.size(), 3u);
+  const auto user = std::ranges::find(users, "a", &UserOptions::name);
+  ASSERT_NE(user, users.end());
+  EXPECT_EQ(user->connection_types, 1);
+  EXPECT_EQ(user->passwords.at(1).label, "old");
+  EXPECT_TRUE(user->passwords.at(1).not_after);
+  EXPECT_THAT(user->permissions->publish.allow.value(), ElementsAre("a", "b"));
+  EXPECT_THAT(user->permissions->subscribe.allow.value(), ElementsAre("d q"));
+  EXPECT_EQ(user->permissions->responses->max, 5);
+  const auto other = std::ranges::find(users, "b", &UserOptions::name);
+  ASSERT_NE(other, users.end());
+  EXPECT_EQ(other->account, "A");
+  EXPECT_EQ(text_of(other->passwords), "s");
+  std::map<std::string, AccountOptions> accounts;
+  for (const auto& account : loaded.options.accounts) accounts[account.name] = account;
+  EXPECT_EQ(accounts["A"].connections_max, 3);
+  EXPECT_EQ(accounts["A"].exports.at(0).response, ExportOptions::Response::stream);
+  EXPECT_EQ(accounts["B"].imports.at(0).to, "r");
+  EXPECT_EQ(accounts["B"].mappings.size(), 2u);
+  EXPECT_EQ(accounts["$G"].mappings.at(0).destinations.at(0).subject, "n");
+  EXPECT_EQ(loaded.options.login_backoff.failures_free, 3u);
+  EXPECT_EQ(loaded.options.audit_log, "syslog");
+}
+
+TEST_F(ConfigToml, CF_66_MistakesInAccountsHavePositions) {
+  EXPECT_THAT(load_toml("[[authorization.users]]\nuser = \"a\"\npermissions = {publish = \"a..b\"}\n").errors,
+              ElementsAre(HasSubstr("t.toml:3:26: subject \"a..b\" is not a valid subject")));
+  EXPECT_THAT(load_toml("[accounts.A]\nexports = [{stream = 5}]\n").errors,
+              ElementsAre(HasSubstr("t.toml:2:22: expected a string for \"stream\"")));
 }
 
 TEST_F(ConfigToml, CF_66_FindingsHavePositions) {
