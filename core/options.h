@@ -1,5 +1,6 @@
-// The validated options of one server: what the configuration file and the command line together ask for. A plain
-// value, immutable once published. Every field holds its default here; durations are nanoseconds, sizes bytes.
+// The validated options of one server: what the configuration file and the command line together ask for. A
+// plain value, immutable once published. Every field holds its default here; durations are nanoseconds, sizes
+// bytes.
 #pragma once
 
 #include <chrono>
@@ -17,12 +18,12 @@ using Nanoseconds = std::chrono::nanoseconds;
 
 enum class IoBackend : uint8_t { automatic, io_uring, epoll };
 
-// A password or token as configured, plain text or hash. Several may be valid at once, so that secrets are changed
-// without a gap (AU-72).
+// A password or token as configured, plain text or hash. Several may be valid at once, so that secrets are
+// changed without a gap (AU-72).
 struct SecretOptions {
   Secret text = {};
-  std::string position = {};      // "file:line:col" or "command line", for messages
-  std::string label = {};         // what logs call it; empty: its place in the list
+  std::string position = {};  // "file:line:col" or "command line", for messages
+  std::string label = {};     // what logs call it; empty: its place in the list
   // When it may be used to log in.
   std::optional<std::chrono::system_clock::time_point> not_before = {}, not_after = {};
 };
@@ -35,7 +36,7 @@ struct SubjectRules {
 
 // Publishes to the reply subjects of messages that were delivered (AU-53).
 struct ResponseRules {
-  int64_t max = 1;                // for each reply subject; negative: no limit
+  int64_t max = 1;                                // for each reply subject; negative: no limit
   Nanoseconds expires = std::chrono::minutes(2);  // negative: never
 };
 
@@ -47,40 +48,49 @@ struct PermissionOptions {
 
 // How a client is connected; bits, for allowed_connection_types (CF-52).
 enum class ConnectionType : uint8_t {
-  standard = 1, websocket = 2, leafnode = 4, leafnode_websocket = 8, mqtt = 16, mqtt_websocket = 32, in_process = 64
+  standard = 1,
+  websocket = 2,
+  leafnode = 4,
+  leafnode_websocket = 8,
+  mqtt = 16,
+  mqtt_websocket = 32,
+  in_process = 64
 };
 
 // One entry of a `users` list, of the block `authorization` or of an account.
 struct UserOptions {
-  std::string name;               // empty for an nkey
-  std::string nkey;               // "U…", or empty
+  std::string name;                      // empty for an nkey
+  std::string nkey;                      // "U…", or empty
   std::vector<SecretOptions> passwords;  // none: the empty password (AU-15)
-  std::optional<PermissionOptions> permissions;  // none: everything (AU-55); default_permissions have been applied
-  uint8_t connection_types = 0;   // bits of ConnectionType; 0: all
+  // The default_permissions of its block or account, when it has none; without any it may do everything
+  // (AU-55).
+  std::optional<PermissionOptions> permissions;
+  uint8_t connection_types = 0;  // bits of ConnectionType; 0: all
   std::string account = "$G";
-  std::string position;           // "file:line:col", for messages
+  std::string position;  // "file:line:col", for messages
 };
 
-// Who may log in. At most one of {single_user, tokens, users} is set: the mixtures of flags and file that AU-12 allows
-// have been settled, with a warning, when the options were loaded.
+// Who may log in. At most one of {single_user, tokens, users} is set: the mixtures of flags and file that
+// AU-12 allows have been settled, with a warning, when the options were loaded.
 struct AuthorizationOptions {
   std::optional<UserOptions> single_user;
   std::vector<SecretOptions> tokens;
-  std::vector<UserOptions> users; // of the block and of all accounts
-  std::string no_auth_user;       // a user's name or an nkey; empty: none
+  std::vector<UserOptions> users;  // of the block and of all accounts
+  std::string no_auth_user;        // a user's name or an nkey; empty: none
   Nanoseconds timeout = std::chrono::seconds(2);
 
   bool is_required() const { return single_user || !tokens.empty() || !users.empty(); }
-  void clear_secrets();           // once the auth table has been made of them
+  void clear_secrets();  // once the auth table has been made of them
 };
 
 // What an account offers to others (AU-59).
 struct ExportOptions {
-  bool is_service = false;        // else a stream
+  bool is_service = false;  // else a stream
   std::string subject;
-  bool is_public = true;          // else for `accounts` only
+  bool is_public = true;  // else for `accounts` only
   std::vector<std::string> accounts;
-  uint32_t account_token_position = 0;  // token of the subject that must be the importer's name, from 1; 0: none
+  // Which token of the subject, from 1, must be the importer's name; 0: none.
+  uint32_t account_token_position = 0;
   enum class Response : uint8_t { singleton, stream, chunked } response = Response::singleton;
   Nanoseconds response_threshold = std::chrono::minutes(2);  // then an unanswered request is forgotten
   std::string position;
@@ -88,21 +98,21 @@ struct ExportOptions {
 
 // What an account takes from another (AU-60).
 struct ImportOptions {
-  bool is_service = false;        // else a stream
-  std::string account;            // who exports it
-  std::string subject;            // there
-  std::string to;                 // here: stream `to` or `prefix.subject`, service `to`; empty: as there
-  bool shares_client = false;     // `share` (AU-64)
+  bool is_service = false;     // else a stream
+  std::string account;         // who exports it
+  std::string subject;         // there
+  std::string to;              // here: stream `to` or `prefix.subject`, service `to`; empty: as there
+  bool shares_client = false;  // `share` (AU-64)
   std::string position;
 };
 
-// Another subject for what is published on `source` (AU-63). Weights are percent, their sum ≤ 100 for each cluster name;
-// the rest keeps its subject.
+// Another subject for what is published on `source` (AU-63). Weights are percent, their sum ≤ 100 for each
+// cluster name; the rest keeps its subject.
 struct MappingOptions {
   struct Destination {
     std::string subject;
     uint32_t weight = 100;
-    std::string cluster;          // only when this server is in that cluster; empty: everywhere
+    std::string cluster;  // only when this server is in that cluster; empty: everywhere
   };
   std::string source;
   std::vector<Destination> destinations;
@@ -122,51 +132,52 @@ struct AccountOptions {
 // Back-off of logins that fail again and again (AU-74), per user and source network.
 struct LoginBackoffOptions {
   bool is_enabled = true;
-  uint32_t failures_free = 10;    // in a row, before the first wait
+  uint32_t failures_free = 10;                 // in a row, before the first wait
   Nanoseconds wait = std::chrono::seconds(1);  // the first one; doubled with each further failure
   Nanoseconds wait_max = std::chrono::minutes(1);
 };
 
 struct Options {
-  std::string config_file;        // empty: none
-  std::string config_digest;      // "sha256:…" of the parsed file without its secrets, or empty
+  std::string config_file;    // empty: none
+  std::string config_digest;  // "sha256:…" of the parsed file without its secrets, or empty
 
   std::string host = "0.0.0.0";
-  int port = 4222;                // -1: one the kernel chooses
-  std::string advertised_host;    // what INFO tells clients (client_advertise); empty: `host`
-  int advertised_port = 0;        // 0: the one listened on
-  std::string server_name;        // empty: the server id
+  int port = 4222;              // -1: one the kernel chooses
+  std::string advertised_host;  // what INFO tells clients (client_advertise); empty: `host`
+  int advertised_port = 0;      // 0: the one listened on
+  std::string server_name;      // empty: the server id
 
   uint32_t connections_max = 65536;
-  uint64_t subscriptions_max = 0; // per connection; 0: no limit
-  uint32_t subject_tokens_max = 0;// of a SUB; 0: no limit
+  uint64_t subscriptions_max = 0;   // per connection; 0: no limit
+  uint32_t subject_tokens_max = 0;  // of a SUB; 0: no limit
   uint32_t control_line_max = 4096;
   uint32_t payload_max = 1024 * 1024;
   uint64_t pending_max = 64ull * 1024 * 1024;
   Nanoseconds write_deadline = std::chrono::seconds(10);
   Nanoseconds ping_interval = std::chrono::minutes(2);
-  uint32_t pings_max = 2;         // unanswered
+  uint32_t pings_max = 2;  // unanswered
   bool short_first_ping = true;
-  bool headers = true;            // false: no_header_support
+  bool headers = true;  // false: no_header_support
   bool stall_fast_producers = true;
-  uint32_t traced_message_max = 0;// bytes of a payload shown in traces; 0: all
+  uint32_t traced_message_max = 0;  // bytes of a payload shown in traces; 0: all
 
   AuthorizationOptions authorization;
-  std::vector<AccountOptions> accounts;  // as configured; those of the default account's mappings included as "$G"
-  std::string system_account;     // empty: "$SYS"
+  std::vector<AccountOptions>
+      accounts;                // as configured; those of the default account's mappings included as "$G"
+  std::string system_account;  // empty: "$SYS"
 
   log::Settings log;
   std::string pid_file;
   std::string ports_file_dir;
 
   // The block `nuncio { … }`: what nats-server does not have (CF-65).
-  uint32_t workers = 0;           // 1…64; 0: one per core
+  uint32_t workers = 0;  // 1…64; 0: one per core
   IoBackend io_backend = IoBackend::automatic;
   uint32_t verifier_threads = 0;  // 0: max(1, cores / 2)
   bool credential_cache = true;
   Nanoseconds credential_cache_ttl = std::chrono::minutes(10);
   LoginBackoffOptions login_backoff;
-  std::string audit_log;          // a file, or "syslog"; empty: none (AU-75)
+  std::string audit_log;  // a file, or "syslog"; empty: none (AU-75)
 };
 
 }  // namespace nuncio

@@ -169,7 +169,7 @@ void nkey(AccountEntry&, Reader& reader, const Entry& entry) {
   if (!text) return;
   const auto found = decode_nkey(*text);
   if (!found || found->prefix != nkey_prefix_account)
-    reader.error(entry, fmt::format("Not a valid public nkey for an account: {}", log::quoted(*text)));
+    reader.error(entry, "Not a valid public nkey for an account");  // not shown: it may be a seed
 }
 
 // Only that it is not wanted can be granted.

@@ -267,6 +267,9 @@ TEST_F(ConfigAccounts, CF_53_TheRestOfAnAccount) {
               IsEmpty());
   EXPECT_THAT(load_account("nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4").errors,
               ElementsAre(HasSubstr("Not a valid public nkey for an account")));
+  EXPECT_THAT(all(load_account("nkey: SAAGNJOZTRPYYXG2NJX3ZNGXYUSDYX2BWO447W3SHG6XQ7U66RWHQ3JUXM")),
+              Not(HasSubstr("SAAGN")))
+      << "a seed";
   for (const char* text : {"jetstream: false", "jetstream: disabled"})
     EXPECT_THAT(load_account(text).errors, IsEmpty()) << text;
   for (const char* text :
