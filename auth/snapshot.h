@@ -37,6 +37,7 @@ class Snapshot {
     }
     const T& operator*() const { return *value_; }
     const T* operator->() const { return value_.get(); }
+    std::shared_ptr<const T> share() const { return value_; }
 
    private:
     const Snapshot& source_;

@@ -1,6 +1,8 @@
 // An account: the unit of subject space. Nothing published in one is seen in another.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,9 @@ struct Account {
   const uint32_t index;  // dense, for tables per account
   const std::string name;
   Interest interest;
+  // On this server; changed by workers, never above the account's limit (AU-62).
+  std::atomic<int64_t> connections{0};    // logged in
+  std::atomic<int64_t> subscriptions{0};  // of connections that count theirs, because there is a limit
 };
 
 }  // namespace nuncio

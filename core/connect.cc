@@ -11,6 +11,13 @@
 
 namespace nuncio {
 
+void Credentials::wipe_secrets() {
+  password.clear();
+  token.clear();
+  jwt.clear();
+  signature.clear();
+}
+
 bool Credentials::empty() const {
   return user.empty() && password.empty() && token.empty() && nkey.empty();
 }

@@ -19,6 +19,7 @@ struct Credentials {
   std::string signature;
   Secret jwt;
 
+  void wipe_secrets();  // all but the names
   bool empty() const;  // neither user, password, token nor nkey (AU-16)
 };
 

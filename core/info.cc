@@ -38,8 +38,9 @@ InfoTemplate::InfoTemplate(const ServerInfo& info) {
   prefix_ += "\"client_id\":";
 }
 
-std::string InfoTemplate::line(uint64_t client_id, std::string_view client_ip) const {
-  return fmt::format("{}{},\"client_ip\":{}}} \r\n", prefix_, client_id, json_string(client_ip));
+std::string InfoTemplate::line(uint64_t client_id, std::string_view client_ip, std::string_view nonce) const {
+  const std::string last = nonce.empty() ? "" : fmt::format(",\"nonce\":{}", json_string(nonce));
+  return fmt::format("{}{},\"client_ip\":{}{}}} \r\n", prefix_, client_id, json_string(client_ip), last);
 }
 
 std::string make_server_id() {

@@ -25,8 +25,8 @@ struct ServerInfo {
 class InfoTemplate {
  public:
   explicit InfoTemplate(const ServerInfo&);
-  // "INFO {…} \r\n". `client_ip` is a textual address without brackets or port.
-  std::string line(uint64_t client_id, std::string_view client_ip) const;
+  // "INFO {…} \r\n". `client_ip` is a textual address without brackets or port; `nonce` is left out when empty (AU-31).
+  std::string line(uint64_t client_id, std::string_view client_ip, std::string_view nonce = {}) const;
 
  private:
   std::string prefix_;  // up to the value of client_id

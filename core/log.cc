@@ -4,7 +4,7 @@
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ constexpr size_t queue_lines = 8192;
 std::atomic<bool> debug_enabled{false};
 std::atomic<bool> trace_enabled{false};
 std::atomic<bool> is_writing{false};  // the writer is inside the target, which may block
-bool with_colour = false;
+std::atomic<bool> with_colour{false};
 
 // Standard error or a file that can be reopened. Runs on the writer thread only; before each line it tells
 // how many lines the bounded queue had to drop.
@@ -34,7 +34,7 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   // `queue` is the one whose thread writes here: it outlives every call, but not this object's owner.
   TargetSink(std::FILE* file, std::string path, Queue* queue)
-      : file_(file), path_(std::move(path)), queue_(queue) {}
+      : file_(file), path_(std::move(path)), queue_(queue), lost_reported_(queue->overrun_counter()) {}
   ~TargetSink() override { close(); }
 
   void reopen() {
@@ -79,12 +79,13 @@ class TargetSink : public spdlog::sinks::base_sink<std::mutex> {
   std::FILE* file_;
   std::string path_;
   Queue* queue_;
-  size_t lost_reported_ = 0;
+  size_t lost_reported_;  // what was lost before is no news
 };
 
 std::shared_ptr<Queue> queue;
 std::shared_ptr<spdlog::logger> logger;
-std::shared_ptr<TargetSink> target;
+std::shared_ptr<TargetSink> target;                  // null: syslog
+std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks;  // holds the one in use, which change() replaces
 
 std::string_view tag(Level level) {
   static constexpr std::string_view plain[] = {"[TRC] ", "[DBG] ", "[INF] ", "[WRN] ", "[ERR] ", "[FTL] "};
@@ -97,9 +98,17 @@ std::string_view tag(Level level) {
 }  // namespace
 
 std::string start(const Settings& settings) {
-  debug_enabled = settings.debug;
-  trace_enabled = settings.trace;
   queue = std::make_shared<Queue>(queue_lines, 1);
+  sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
+  if (std::string problem = change(settings); !problem.empty()) return problem;
+  logger = std::make_shared<spdlog::async_logger>("nuncio", sinks, queue,
+                                                  spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_level(spdlog::level::trace);
+  return {};
+}
+
+std::string change(const Settings& settings) {
+  std::shared_ptr<TargetSink> next_target;
   spdlog::sink_ptr sink;
   if (settings.syslog) {
     sink = std::make_shared<spdlog::sinks::syslog_sink_mt>("nuncio", 0, LOG_DAEMON, true);
@@ -107,18 +116,18 @@ std::string start(const Settings& settings) {
     std::FILE* file = settings.file.empty() ? stderr : std::fopen(settings.file.c_str(), "ae");
     if (file == nullptr)
       return fmt::format("cannot open log file {}: {}", quoted(settings.file), std::strerror(errno));
-    with_colour = settings.file.empty() && isatty(STDERR_FILENO) != 0;
-    target = std::make_shared<TargetSink>(file, settings.file, queue.get());
-    sink = target;
+    sink = next_target = std::make_shared<TargetSink>(file, settings.file, queue.get());
   }
+  with_colour = !settings.syslog && settings.file.empty() && isatty(STDERR_FILENO) != 0;
+  debug_enabled = settings.debug;
+  trace_enabled = settings.trace;
   const std::string pattern = settings.syslog ? "%v"
                               : settings.time ? "[%P] %Y/%m/%d %H:%M:%S.%f %v"
                                               : "[%P] %v";
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       pattern, settings.utc ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local));
-  logger = std::make_shared<spdlog::async_logger>("nuncio", std::move(sink), queue,
-                                                  spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_level(spdlog::level::trace);
+  sinks->set_sinks({std::move(sink)});
+  target = std::move(next_target);
   return {};
 }
 
@@ -131,6 +140,7 @@ bool stop() {
   }
   queue.reset();  // writes the rest and joins; only then is nobody left who could hold the logger
   logger.reset();
+  sinks.reset();
   target.reset();
   return true;
 }

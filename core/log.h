@@ -19,6 +19,8 @@ struct Settings {
   bool utc = false;     // in UTC rather than local time
   std::string file;     // empty: standard error
   bool syslog = false;  // local syslog instead of file or standard error
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 // Opens the target and starts the writer. Returns an empty string, or what went wrong (file cannot be
@@ -28,6 +30,9 @@ std::string start(const Settings&);
 // the writer still hangs in it, and the process must end by _exit(). Lines logged before start() or after
 // stop() go to standard error at once.
 bool stop();
+// Other settings from now on, lines that are queued included. Empty, or what went wrong; then nothing changes. Between
+// start() and stop().
+std::string change(const Settings&);
 // Closes and reopens the log file (SIGUSR1).
 void reopen();
 

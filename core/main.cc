@@ -1,9 +1,11 @@
 // The composition root: command line to options, options to a running server, signals to its end.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,7 +13,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "auth/auth_table.h"
 #include "core/command_line.h"
 #include "core/config/load.h"
 #include "core/log.h"
@@ -19,6 +20,9 @@
 #include "core/runtime_file.h"
 #include "core/send_signal.h"
 #include "core/start_check.h"
+#include "net/configuration.h"
+#include "net/control_socket.h"
+#include "net/reload.h"
 #include "net/server.h"
 
 namespace {
@@ -64,58 +68,65 @@ sigset_t block_signals() {
   return handled;
 }
 
-// Until INT or TERM (OP-2).
-void wait_for_end(const sigset_t& handled) {
-  for (;;) {
-    int number = 0;
-    sigwait(&handled, &number);
-    log::debug("Trapped {} signal", sigdescr_np(number));
-    switch (number) {
-      case SIGUSR1:
-        log::reopen();
-        log::info("File log re-opened");
-        break;
-      case SIGHUP:
-        log::error("Reloading the configuration is not supported by this version");
-        break;
-      case SIGUSR2:
-        log::error("Lame duck mode is not supported by this version");
-        break;
-      default:
-        return;
-    }
+// True when the server is to end (OP-2).
+bool handle_signal(int number, net::Server& server, net::Reloader& reloader) {
+  log::debug("Trapped {} signal", sigdescr_np(number));
+  switch (number) {
+    case SIGUSR1:
+      log::reopen();
+      server.reopen_audit();
+      log::info("File log re-opened");
+      return false;
+    case SIGHUP:
+      reloader.reload();
+      return false;
+    case SIGUSR2:
+      log::error("Lame duck mode is not supported by this version");
+      return false;
+    default:
+      return true;
   }
 }
 
-std::string ports_text(const net::Server& server) {
-  const nlohmann::json ports{{"nats", {fmt::format("nats://{}:{}", server.options.host, server.port())}}};
+// Until INT or TERM.
+void wait_for_end(const sigset_t& handled, net::Server& server, net::Reloader& reloader) {
+  const int signals = signalfd(-1, &handled, SFD_CLOEXEC);
+  net::ControlSocket control;
+  if (const std::string problem = control.open(); !problem.empty())
+    log::warn("--reload-plan will not reach this server: {}", problem);
+  const auto answer = [&](std::string_view request) {
+    return request == "reload-plan" ? reloader.plan() : std::string("unknown request\n");
+  };
+  for (bool is_over = false; !is_over;) {
+    pollfd sources[] = {{signals, POLLIN, 0}, {control.descriptor(), POLLIN, 0}};
+    if (poll(sources, 2, -1) < 0) continue;
+    if (sources[1].revents != 0) control.serve(answer);
+    signalfd_siginfo signal{};
+    if (sources[0].revents != 0 && read(signals, &signal, sizeof(signal)) == sizeof(signal))
+      is_over = handle_signal(static_cast<int>(signal.ssi_signo), server, reloader);
+  }
+  close(signals);
+}
+
+std::string ports_text(const Options& options, const net::Server& server) {
+  const nlohmann::json ports{{"nats", {fmt::format("nats://{}:{}", options.host, server.port())}}};
   return ports.dump(2);
 }
 
-void log_start(const net::Server& server, const std::vector<std::string>& warnings) {
+void log_start(const net::Server& server, const config::LoadedOptions& loaded) {
+  const Options& options = loaded.options;
   log::info("Starting nuncio-server");
   log::info("  Version:  {} (follows nats-server {})", NUNCIO_VERSION, followed_version);
   log::info("  Git:      [{}]", NUNCIO_GIT);
-  log::info("  Name:     {}",
-            server.options.server_name.empty() ? server.server_id : server.options.server_name);
+  log::info("  Name:     {}", options.server_name.empty() ? server.server_id : options.server_name);
   log::info("  ID:       {}", server.server_id);
-  if (!server.options.config_file.empty())
-    log::info("Using configuration file: {}", server.options.config_file);
-  for (const std::string& warning : warnings) log::warn("{}", warning);
-}
-
-// Adds what only the auth table finds (hashes) to what the configuration reader found.
-std::shared_ptr<const auth::AuthTable> make_table(config::LoadedOptions& loaded) {
-  auth::AuthTable::Findings findings;
-  auto table = auth::AuthTable::make(loaded.options.authorization, findings);
-  loaded.errors.insert(loaded.errors.end(), findings.errors.begin(), findings.errors.end());
-  loaded.warnings.insert(loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
-  return table;
+  if (!options.config_file.empty()) log::info("Using configuration file: {}", options.config_file);
+  for (const std::string& warning : loaded.warnings) log::warn("{}", warning);
 }
 
 int check(const CommandLine& command_line) {
-  config::LoadedOptions loaded = config::load_options(command_line);
-  make_table(loaded);
+  net::Configuration configuration = net::load_configuration(command_line);
+  config::LoadedOptions& loaded = configuration.loaded;
   for (std::string& obstacle : find_start_obstacles(loaded.options))
     loaded.errors.push_back(std::move(obstacle));
   const config::CheckReport report = config::check_report(command_line, loaded);
@@ -123,20 +134,16 @@ int check(const CommandLine& command_line) {
   return report.exit_code;
 }
 
-int serve(CommandLine& command_line) {
-  config::LoadedOptions loaded = config::load_options(command_line);
-  auto table = make_table(loaded);
-  if (!loaded.errors.empty()) {
-    for (const std::string& error : loaded.errors) {
+int serve(const CommandLine& command_line) {
+  net::Configuration configuration = net::load_configuration(command_line);
+  if (!configuration.loaded.errors.empty()) {
+    for (const std::string& error : configuration.loaded.errors) {
       std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), error.c_str());
     }
     return EXIT_FAILURE;
   }
-  Options& options = loaded.options;
-  // The table has what it needs of them.
-  command_line.password.reset();
-  command_line.token.reset();
-  options.authorization.clear_secrets();
+  Options& options = configuration.loaded.options;
+  options.authorization.clear_secrets();  // the table has what it needs of them
   const sigset_t handled = block_signals();
   if (const std::string problem = log::start(options.log); !problem.empty()) {
     std::fprintf(stderr, "nuncio-server: %s\n", problem.c_str());
@@ -144,28 +151,41 @@ int serve(CommandLine& command_line) {
   }
   protect_memory();
   tame_malloc();
-  net::Server server(options, std::move(table));
-  log_start(server, loaded.warnings);
+  net::Server server(options);
+  log_start(server, configuration.loaded);
   raise_descriptors(options);
 
   RuntimeFile pid_file, ports_file;
-  std::string problem = server.start();
+  std::string problem = server.start(configuration);
   if (problem.empty() && !options.pid_file.empty())
     problem = pid_file.write(options.pid_file, std::to_string(getpid()));
   if (problem.empty() && !options.ports_file_dir.empty()) {
     const std::string path =
         fmt::format("{}/{}_{}.ports", options.ports_file_dir, command_line.program, getpid());
-    problem = ports_file.write(path, ports_text(server));
+    problem = ports_file.write(path, ports_text(options, server));
   }
   if (!problem.empty()) {
     log::fatal("{}", problem);
     return EXIT_FAILURE;
   }
+  net::Reloader reloader(server, command_line, pid_file);
   log::info("Server is ready");
-  wait_for_end(handled);
+  wait_for_end(handled, server, reloader);
   log::info("Initiating Shutdown...");
   server.stop();
   log::info("Server Exiting..");
+  return EXIT_SUCCESS;
+}
+
+// OP-36: the running server tells.
+int show_reload_plan(const CommandLine& command_line) {
+  const auto server = find_server(command_line.signal_target);
+  const auto plan = server.and_then([](pid_t pid) { return net::ask_server(pid, "reload-plan"); });
+  if (!plan) {
+    std::fprintf(stderr, "%s: %s\n", command_line.program.c_str(), plan.error().c_str());
+    return EXIT_FAILURE;
+  }
+  std::fputs(plan->c_str(), stdout);
   return EXIT_SUCCESS;
 }
 
@@ -187,8 +207,7 @@ int run(CommandLine& command_line) {
       return problem.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     case CommandLine::Action::reload_plan:
-      std::fprintf(stderr, "%s: --reload-plan is not supported yet\n", command_line.program.c_str());
-      return EXIT_FAILURE;
+      return show_reload_plan(command_line);
     case CommandLine::Action::refuse:
       break;
   }

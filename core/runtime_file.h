@@ -15,6 +15,7 @@ class RuntimeFile {
 
   // Writes `text` in one step (a new file renamed into place). Empty, or what went wrong, naming the path.
   std::string write(const std::string& path, std::string_view text);
+  void swap(RuntimeFile& other) noexcept { path_.swap(other.path_); }
 
  private:
   std::string path_;

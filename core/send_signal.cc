@@ -57,20 +57,26 @@ std::vector<pid_t> find_running() {
 
 }  // namespace
 
-std::string send_signal(int number, const std::string& target) {
-  std::optional<pid_t> pid = as_pid(target);
-  if (!target.empty() && !pid) {
+tl::expected<pid_t, std::string> find_server(const std::string& target) {
+  if (const std::optional<pid_t> pid = as_pid(target)) return *pid;
+  if (!target.empty()) {
     std::ifstream file(target);
     std::string text;
-    if (!std::getline(file, text) || !(pid = as_pid(text))) return fmt::format("no process id in {}", target);
+    std::getline(file, text);
+    if (const std::optional<pid_t> pid = as_pid(text)) return *pid;
+    return tl::unexpected(fmt::format("no process id in {}", target));
   }
-  if (!pid) {
-    const std::vector<pid_t> running = find_running();
-    if (running.empty()) return "no nuncio-server processes running";
-    if (running.size() > 1)
-      return fmt::format("multiple nuncio-server processes running:\n{}", fmt::join(running, "\n"));
-    pid = running.front();
-  }
+  const std::vector<pid_t> running = find_running();
+  if (running.empty()) return tl::unexpected(std::string("no nuncio-server processes running"));
+  if (running.size() > 1)
+    return tl::unexpected(
+        fmt::format("multiple nuncio-server processes running:\n{}", fmt::join(running, "\n")));
+  return running.front();
+}
+
+std::string send_signal(int number, const std::string& target) {
+  const auto pid = find_server(target);
+  if (!pid) return pid.error();
   if (kill(*pid, number) != 0) return fmt::format("cannot signal process {}: {}", *pid, std::strerror(errno));
   return {};
 }

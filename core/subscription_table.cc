@@ -96,6 +96,10 @@ Subscription* SubscriptionTable::take_any() {
   return taken;
 }
 
+Subscription* SubscriptionTable::live_in(uint64_t slot) {
+  return is_live(slot) ? subscription_of(slot) : nullptr;
+}
+
 Subscription* SubscriptionTable::take_slot(uint64_t& slot) {
   return is_live(slot) ? subscription_of(std::exchange(slot, erased_slot)) : nullptr;
 }

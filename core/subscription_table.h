@@ -25,6 +25,16 @@ class SubscriptionTable {
   void insert(Subscription* subscription);
   // It must be there. Before Interest::remove(), as its sid is read.
   void erase(const Subscription* subscription);
+  // Calls `visit` with each of them; it must not change this table.
+  template <typename Function>
+  void for_each(Function visit) const {
+    if (only_ != nullptr) visit(only_);
+    for (const Slots* slots : {&old_, &current_}) {
+      for (uint32_t i = 0; i < slots->count; ++i) {
+        if (Subscription* subscription = live_in(slots->slots[i])) visit(subscription);
+      }
+    }
+  }
   // Takes out any one, null when empty. A closing connection takes 1,000 a turn; each costs a few slots.
   Subscription* take_any();
 
@@ -35,6 +45,7 @@ class SubscriptionTable {
     uint32_t used = 0;          // live and erased
   };
 
+  static Subscription* live_in(uint64_t slot);  // null when it is free or erased
   static Subscription* find_in(const Slots& in, uint64_t hash, std::string_view sid);
   static bool erase_in(Slots& in, uint64_t hash, const Subscription* subscription);
   static void put(Slots& in, uint64_t hash, Subscription* subscription);
