@@ -27,7 +27,7 @@ constexpr uint32_t refused_max = 1000;  // connections beyond the limit that are
 
 }  // namespace
 
-Acceptor::Acceptor(Server& server) : server_(server) {}
+Acceptor::Acceptor(Server& server) : server_(server), state_(server.state) {}
 
 Acceptor::~Acceptor() {
   stop();
@@ -130,7 +130,8 @@ void Acceptor::hand_over(int socket, const sockaddr_storage& from) {
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   // Only this thread counts up.
-  const bool is_full = server_.connections.load(std::memory_order_relaxed) >= server_.options.connections_max;
+  state_.refresh();
+  const bool is_full = server_.connections.load(std::memory_order_relaxed) >= state_->options.connections_max;
   if (is_full && server_.refused.load(std::memory_order_relaxed) >= refused_max) {
     close(socket);
     return;

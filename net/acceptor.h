@@ -8,10 +8,13 @@
 #include <string>
 #include <thread>
 
+#include "auth/snapshot.h"
+
 namespace nuncio::net {
 
 class Server;
 class Worker;
+struct State;
 
 class Acceptor {
  public:
@@ -32,6 +35,7 @@ class Acceptor {
   Worker& least_loaded() const;
 
   Server& server_;
+  auth::Snapshot<State>::Reader state_;
   std::thread thread_;
   int listener_ = -1;
   int epoll_ = -1;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <random>
 
+#include "auth/nkey.h"
 #include "core/duration.h"
 #include "core/log.h"
 #include "core/subject.h"
+#include "net/crossings.h"
 #include "net/server.h"
 #include "net/trace.h"
 #include "net/worker.h"
@@ -41,26 +43,27 @@ bool is_reserved_subject(std::string_view subject) {
 Client::Client(Connection& connection)
     : connection_(connection),
       worker_(connection.worker),
-      limits_{worker_.server().options.control_line_max, worker_.server().options.payload_max} {}
+      limits_{worker_.options().control_line_max, worker_.options().payload_max} {}
 
 void Client::open() {
-  Server& server = worker_.server();
+  const State& state = worker_.state();
   log::debug("{} - Client connection created", label());
-  connection_.send(server.info().line(connection_.id, connection_.address.ip()));
-  account_ = &server.default_account();
-  if (auto anonymous = worker_.table().anonymous()) {
-    admit(std::move(anonymous));
-  } else {
-    login_by_ns_ = worker_.now_ns() + server.options.authorization.timeout.count();
+  if (state.table->wants_nonce()) nonce_ = auth::make_nonce();
+  connection_.send(state.info.line(connection_.id, connection_.address.ip(), nonce_));
+  account_ = state.account_at[state.accounts->default_account()];
+  auto anonymous = state.table->anonymous();
+  if (!anonymous || !admit({std::move(anonymous)})) {
+    leave_account();
+    login_by_ns_ = worker_.now_ns() + state.options.authorization.timeout.count();
     connection_.schedule(login_by_ns_);
   }
-  ping_after(server.options.ping_interval.count());
+  ping_after(state.options.ping_interval.count());
 }
 
 // Soon after CONNECT and no sooner (CP-23): a client that waits for the answer to its login takes nothing
 // else.
 void Client::schedule_first_ping() {
-  const Options& options = worker_.server().options;
+  const Options& options = worker_.options();
   if (options.short_first_ping) ping_after(std::min(first_ping_ns, options.ping_interval.count()));
 }
 
@@ -90,7 +93,7 @@ Session::Consumed Client::receive(std::string_view bytes, const BlockRef* block)
       return {at, 0};
     }
     if (is_traced_) [[unlikely]]
-      trace_received(connection_, operation, worker_.server().options.traced_message_max);
+      trace_received(connection_, operation, worker_.options().traced_message_max);
     // A payload may be referred to where it lies only when nothing else is in that block.
     const bool is_alone = result.consumed == bytes.size();
     at += result.consumed;
@@ -135,25 +138,33 @@ inline void Client::execute(const Operation& operation, const BlockRef* block) {
 inline void Client::publish(const Operation& operation, const BlockRef* block) {
   ++connection_.messages_in;
   connection_.bytes_in += operation.size;
-  const char first = operation.subject[0];
+  std::string_view subject = operation.subject;
+  bool may_cross = false;  // to another account
+  const char first = subject[0];
   if (is_picky_ || operation.verb != Verb::pub || !operation.reply.empty() || first == '_' || first == '$') {
-    if (!may_publish(operation)) [[unlikely]]
+    if (const AccountRules* rules = worker_.rules(*account_); rules != nullptr) [[unlikely]] {
+      subject = worker_.map(*rules, subject);
+      if (subject.empty()) return say_ok();  // a mapping that loses some
+      may_cross = rules->crosses(subject);
+    }
+    may_cross |= is_answer_subject(subject);
+    if (!may_publish(operation, subject)) [[unlikely]]
       return;
     if (connect_.verbose) [[unlikely]]
       say("+OK\r\n");
   }
-  const Match& match = worker_.matcher(*account_).match(operation.subject);
-  if (match.empty()) {
+  const Match& match = worker_.matcher(*account_).match(subject);
+  if (match.empty() && !may_cross) {
     if (connect_.no_responders && !operation.reply.empty()) answer_no_responders(operation.reply);
     return;
   }
   Message message;
-  message.subject = operation.subject;
+  message.subject = subject;
   message.reply = operation.reply;
   message.payload = {operation.payload.data(), operation.payload.size() + 2};
   message.header_size = operation.verb == Verb::hpub ? operation.header_size : 0;
   if (!operation.is_canonical) [[unlikely]] {
-    return route_rewritten(operation, match, message);
+    return route_rewritten(operation, match, message, may_cross);
   }
   message.head = {operation.tail.data(),
                   static_cast<size_t>(operation.payload.data() - operation.tail.data())};
@@ -162,32 +173,36 @@ inline void Client::publish(const Operation& operation, const BlockRef* block) {
                             (*block)->capacity() <= 2 * message.payload.size();
   if (is_shareable) [[unlikely]]
     message.block = block->share();
-  route(match, message);
+  route(match, message, may_cross);
 }
 
 // A publish whose line cannot go to receivers as it stands: odd blanks, a bare line feed, an empty header
 // block.
-[[gnu::cold]] void Client::route_rewritten(const Operation& operation, const Match& match, Message& message) {
+[[gnu::cold]] void Client::route_rewritten(const Operation& operation, const Match& match, Message& message,
+                                           bool may_cross) {
   const std::string head =
       fmt::format("{}{}{}\r\n", operation.reply, operation.reply.empty() ? "" : " ",
                   operation.header_size == 0 ? fmt::format("{}", operation.size)
                                              : fmt::format("{} {}", message.header_size, operation.size));
   message.head = head;
   message.reply = message.head.substr(0, operation.reply.size());
-  route(match, message);
+  route(match, message, may_cross);
 }
 
-inline void Client::route(const Match& match, Message& message) {
+inline void Client::route(const Match& match, Message& message, bool may_cross) {
   message.judge(is_traced_);
   Delivery& delivery = worker_.delivery();
-  const bool is_delivered = delivery.publish(*account_, match, message, connection_);
+  const Publisher from{worker_.id(), connection_.slot, connection_.generation};
+  bool is_delivered = delivery.publish(*account_, match, message, from, &connection_);
+  if (may_cross) [[unlikely]]
+    is_delivered |= worker_.crossings().publish(*account_, message, connection_);
   if (!is_delivered && connect_.no_responders && !message.reply.empty()) answer_no_responders(message.reply);
   if (delivery.appended() > turn_appended_max) [[unlikely]]
     worker_.resume_next_turn(connection_);
 }
 
 // What can be refused of a publish, besides its form; sends the error.
-bool Client::may_publish(const Operation& operation) {
+bool Client::may_publish(const Operation& operation, std::string_view subject) {
   if (operation.verb == Verb::hpub && !connection_.wants_headers) [[unlikely]] {
     connection_.close(Reason::header_violation);
     return false;
@@ -197,9 +212,9 @@ bool Client::may_publish(const Operation& operation) {
         fmt::format("{}{}", wire_text(Reason::permission_reply), log::quoted(operation.reply, SIZE_MAX)));
     return false;
   }
-  if (is_reserved_subject(operation.subject)) [[unlikely]] {
-    say_error(
-        fmt::format("{}{}", wire_text(Reason::permission_publish), log::quoted(operation.subject, SIZE_MAX)));
+  if (is_reserved_subject(subject) || !may_publish_on(subject)) [[unlikely]] {
+    log_violation("Publish", subject);
+    say_error(fmt::format("{}{}", wire_text(Reason::permission_publish), log::quoted(subject, SIZE_MAX)));
     return false;
   }
   if (connect_.pedantic && !is_valid_literal(operation.subject)) [[unlikely]] {
@@ -209,26 +224,36 @@ bool Client::may_publish(const Operation& operation) {
 }
 
 void Client::subscribe(const Operation& operation) {
-  const Options& options = worker_.server().options;
+  const Options& options = worker_.options();
   const auto violation = [&](std::string_view suffix) {
+    log_violation("Subscription", operation.subject);
     say_error(fmt::format("{}{}{}", wire_text(Reason::permission_subscribe),
                           log::quoted(operation.subject, SIZE_MAX), suffix));
   };
   if (options.subject_tokens_max != 0 && token_count(operation.subject) > options.subject_tokens_max) {
     return violation(", too many tokens");
   }
-  if (operation.queue == system_queue) {
-    return violation(fmt::format(" using queue {}", log::quoted(operation.queue)));
+  if (operation.queue == system_queue || !may_subscribe(operation)) {
+    return violation(operation.queue.empty() ? "" : fmt::format(" using queue {}", log::quoted(operation.queue)));
   }
   if (options.subscriptions_max != 0 && subscriptions_.size() >= options.subscriptions_max) {
     return say_error(wire_text(Reason::subscriptions_exceeded));
   }
   if (subscriptions_.find(operation.sid) == nullptr) {
     if (!is_valid_subject(operation.subject)) return say_error(wire_text(Reason::invalid_subject));
+    if (!count_subscription()) return say_error(wire_text(Reason::subscriptions_exceeded));
     subscriptions_.insert(account_->interest.add(worker_.id(), &connection_, operation.subject,
                                                  operation.queue, operation.sid));
   }
   say_ok();
+}
+
+void Client::log_violation(std::string_view what, std::string_view subject) {
+  if (!worker_.may_log_refusal()) return;
+  const std::string_view name = login_.user->name;
+  const std::string who =
+      name.empty() ? "" : fmt::format(" - {} {},", login_.user->is_nkey ? "Nkey" : "User", log::quoted(name));
+  log::error("{} - {} Violation{} Subject {}", label(), what, who.empty() ? " -" : who, log::quoted(subject));
 }
 
 void Client::unsubscribe(const Operation& operation) {
@@ -244,6 +269,7 @@ void Client::unsubscribe(const Operation& operation) {
 
 void Client::remove(Subscription& subscription) {
   subscriptions_.erase(&subscription);
+  count_removed(1);
   account_->interest.remove(worker_.id(), &subscription);
 }
 
@@ -252,6 +278,7 @@ void Client::on_expired(Subscription& subscription) {
 }
 
 bool Client::remove_subscriptions(unsigned count) {
+  count_removed(std::min<int64_t>(count, static_cast<int64_t>(subscriptions_.size())));
   for (; count > 0 && subscriptions_.size() != 0; --count) {
     account_->interest.remove(worker_.id(), subscriptions_.take_any());
   }
@@ -280,7 +307,7 @@ int64_t Client::on_timer(int64_t now_ns) {
 
 // False when the connection was found stale (CP-24).
 bool Client::ping_or_close(int64_t now_ns) {
-  const int64_t interval_ns = worker_.server().options.ping_interval.count();
+  const int64_t interval_ns = worker_.options().ping_interval.count();
   next_ping_ns_ = now_ns + interval_ns;
   if (is_verifying_) return true;  // it waits for us, and what it says is not read
   const bool is_alive = is_rtt_known_ && now_ns - heard_ns_ < std::min(interval_ns, rtt_valid_ns);
@@ -288,7 +315,7 @@ bool Client::ping_or_close(int64_t now_ns) {
     log::debug("{} - Delaying PING due to remote client data or ping", label());
     return true;
   }
-  if (pings_unanswered_ + 1 > worker_.server().options.pings_max) {
+  if (pings_unanswered_ + 1 > worker_.options().pings_max) {
     log::debug("{} - Stale Client Connection - Closing", label());
     connection_.close(Reason::stale_connection);
     return false;
@@ -299,9 +326,11 @@ bool Client::ping_or_close(int64_t now_ns) {
 }
 
 void Client::on_closing(Reason reason) {
+  leave_account();
+  end_recheck();
   if (is_verifying_)
     worker_.server().verifier->cancel({worker_.id(), connection_.slot, connection_.generation});
-  const Options& options = worker_.server().options;
+  const Options& options = worker_.options();
   if (reason == Reason::slow_consumer_pending) {
     log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(), options.pending_max);
   } else if (reason == Reason::slow_consumer_deadline) {
@@ -313,7 +342,7 @@ void Client::on_closing(Reason reason) {
   } else if (!wire_text(reason).empty() && !is_login_refusal(reason) && worker_.may_log_refusal()) {
     log::error("{} - {}", label(), wire_text(reason));
   }
-  log::debug("{} - Client connection closed: {}", label(), close_name(reason));
+  log::debug("{} - Client connection closed: {} [{}]", label(), close_name(reason), code(reason));
 }
 
 void Client::say(std::string_view line) {
@@ -321,7 +350,7 @@ void Client::say(std::string_view line) {
     trace_sent(connection_, line);
   connection_.send(line);
   // Answers count like messages: who asks without reading is cut.
-  if (connection_.outbox.pending() > worker_.server().options.pending_max) [[unlikely]] {
+  if (connection_.outbox.pending() > worker_.options().pending_max) [[unlikely]] {
     connection_.close(Reason::slow_consumer_pending);
   }
 }

@@ -24,6 +24,10 @@ class Client final : public Session {
   int64_t on_timer(int64_t now_ns) override;
   void on_verified(const auth::CheckResult&) override;
   void on_expired(Subscription&) override;
+  bool may_receive(const Message&) override;
+  void adopt_state() override;
+  std::string effect_of(const Configuration& next) const override;
+  std::string describe() const override;
   void on_closing(Reason) override;
   bool remove_subscriptions(unsigned count) override;
 
@@ -31,18 +35,39 @@ class Client final : public Session {
   // Login, in client_login.cc.
   void connect(std::string_view json);
   void log_in(ConnectOptions next);
-  void check_elsewhere(auth::Decision decision);
-  void admit(std::shared_ptr<const auth::User> user);
-  void accept_connect(std::shared_ptr<const auth::User> user);
+  void check_elsewhere(auth::Decision decision, const Credentials& given);
+  bool admit(auth::Login login);
+  void accept_connect(auth::Login login);
   void refuse(Reason reason);
+  void refuse_judged(Reason reason);
   bool keeps_identity(const Credentials& given) const;
   bool changes_identity(const auth::User& next) const;
+  void note_success(const auth::Login& login, const Credentials& given);
+  void on_verifier_full();
+  std::string network() const;
+  void record(std::string_view user, const auth::Login* login, Reason reason) const;
+
+  // Rights, in client_rights.cc.
+  bool enter_account(const auth::User& user);
+  void leave_account();
+  void take_rights(const std::shared_ptr<const auth::Permissions>& rights);
+  std::vector<Subscription*> forbidden_by(const auth::Permissions& rights) const;
+  void remove_forbidden();
+  void judge_again();
+  bool end_recheck();
+  void leave(Reason reason);
+  void stay(auth::Login login);
+  bool may_publish_on(std::string_view subject);
+  bool may_subscribe(const Operation& operation) const;
+  void log_violation(std::string_view what, std::string_view subject);
+  bool count_subscription();
+  void count_removed(int64_t subscriptions);
 
   void execute(const Operation& operation, const BlockRef* block);
   void publish(const Operation& operation, const BlockRef* block);
-  void route(const Match& match, Message& message);
-  void route_rewritten(const Operation& operation, const Match& match, Message& message);
-  bool may_publish(const Operation& operation);
+  void route(const Match& match, Message& message, bool may_cross);
+  void route_rewritten(const Operation& operation, const Match& match, Message& message, bool may_cross);
+  bool may_publish(const Operation& operation, std::string_view subject);
   void subscribe(const Operation& operation);
   void unsubscribe(const Operation& operation);
   void remove(Subscription& subscription);
@@ -59,18 +84,25 @@ class Client final : public Session {
 
   Connection& connection_;
   Worker& worker_;
-  const ParseLimits limits_;
+  ParseLimits limits_;
   bool is_admitted_ = false;    // may do more than CONNECT
   bool has_connected_ = false;  // a CONNECT was accepted
   bool is_verifying_ = false;
+  bool is_rechecked_ = false;              // the verifier is asked whether it stays after a reload
   Reason connect_problem_ = Reason::none;  // of the CONNECT being judged, beside its credentials
-  bool is_picky_ = true;                   // verbose or pedantic
+  bool is_picky_ = true;                   // verbose, pedantic, with rights or mappings to look at
   bool is_traced_ = false;                 // -V, as of this piece of input
   ConnectOptions connect_;                 // its secrets are wiped once they were judged
   ConnectOptions connect_next_;            // while the verifier is at work
   auth::Decision decision_;                // likewise
-  std::shared_ptr<const auth::User> user_;
+  auth::Login login_;
   Account* account_ = nullptr;
+  bool is_counted_ = false;                 // among the account's connections
+  bool are_subscriptions_counted_ = false;  // among the account's
+  int64_t account_subscriptions_max_ = -1;
+  std::string nonce_;                                // as sent in INFO
+  std::shared_ptr<auth::SubjectVerdicts> verdicts_;  // null: it may do everything
+  std::unique_ptr<auth::ResponsePermits> permits_;   // null: no allow_responses
   SubscriptionTable subscriptions_;
   // Deadlines, monotonic ns.
   int64_t login_by_ns_ = 0;  // 0: CONNECT has arrived, or none is needed

@@ -8,6 +8,18 @@
 #include "net/worker.h"
 
 namespace nuncio::net {
+namespace {
+
+// Who it wants to be: the nkey decides where there is one (AU-34).
+const std::string& name_of(const Credentials& given) {
+  return given.nkey.empty() ? given.user : given.nkey;
+}
+
+auth::LoginGuard::Time steady_now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
 
 void Client::connect(std::string_view json) {
   login_by_ns_ = 0;  // it has arrived, however long the check takes (AU-7)
@@ -20,25 +32,29 @@ void Client::connect(std::string_view json) {
 }
 
 void Client::log_in(ConnectOptions next) {
-  // The secrets of the first CONNECT are gone: a second one may change options, or prove the same identity
-  // again.
+  // The secrets of the first CONNECT are gone once they were judged: a second one may change options, or
+  // prove the same identity again.
   connect_next_ = std::move(next);
-  if (has_connected_ && keeps_identity(connect_next_.credentials)) {
-    connect_next_.credentials.user = connect_.credentials.user;
-    return accept_connect(user_);
+  const Credentials& given = connect_next_.credentials;
+  if (has_connected_ && keeps_identity(given)) {
+    connect_next_.credentials = std::move(connect_.credentials);
+    return accept_connect(login_);
   }
-  auth::Decision decision = worker_.table().decide(connect_next_.credentials, {}, ConnectionType::standard,
-                                                   std::chrono::system_clock::now());
+  const bool is_asked = worker_.table().is_required();
+  if (is_asked && !worker_.server().guard.may_try(name_of(given), network(), steady_now()))
+    return refuse(Reason::backed_off);
+  auth::Decision decision =
+      worker_.table().decide(given, nonce_, ConnectionType::standard, std::chrono::system_clock::now());
   switch (decision.kind) {
     case auth::Decision::Kind::refused:
-      return refuse(decision.reason);
+      return refuse_judged(decision.reason);
     case auth::Decision::Kind::check:
-      return check_elsewhere(std::move(decision));
+      return check_elsewhere(std::move(decision), given);
     case auth::Decision::Kind::admitted:
       break;
   }
   if (changes_identity(*decision.login.user)) return refuse(Reason::credentials_changed);
-  accept_connect(std::move(decision.login.user));
+  accept_connect(std::move(decision.login));
 }
 
 bool Client::keeps_identity(const Credentials& given) const {
@@ -50,15 +66,15 @@ bool Client::keeps_identity(const Credentials& given) const {
 // else: what was subscribed as the one must not stay with the other (CP-17).
 bool Client::changes_identity(const auth::User& next) const {
   const bool has_acted = has_connected_ || subscriptions_.size() != 0;
-  return has_acted && user_ != nullptr && next.name != user_->name;
+  return has_acted && login_.user != nullptr && next.name != login_.user->name;
 }
 
 // A hash is never computed here (I2): a cached verdict, or the pool's.
-void Client::check_elsewhere(auth::Decision decision) {
+void Client::check_elsewhere(auth::Decision decision, const Credentials& given) {
   auth::Verifier& verifier = *worker_.server().verifier;
   auth::Check check{{worker_.id(), connection_.slot, connection_.generation},
                     connection_.address.ip(),
-                    connect_next_.credentials.user,
+                    name_of(given),
                     decision.stored,
                     std::move(decision.candidate)};
   decision_ = std::move(decision);
@@ -67,45 +83,67 @@ void Client::check_elsewhere(auth::Decision decision) {
     if (auto stored = verifier.known_good(check)) return on_verified({check.ticket, std::move(stored)});
   }
   connection_.pause(Connection::verifying);
-  if (!verifier.submit(std::move(check))) {
-    is_verifying_ = false;
-    refuse(Reason::verifier_overloaded);
-  }
+  if (!verifier.submit(std::move(check))) on_verifier_full();
+}
+
+void Client::on_verifier_full() {
+  is_verifying_ = false;
+  if (!end_recheck()) return refuse(Reason::verifier_overloaded);
+  connection_.close(Reason::verifier_overloaded);
 }
 
 void Client::on_verified(const auth::CheckResult& result) {
   if (!is_verifying_) return;
   is_verifying_ = false;
+  const bool is_recheck = end_recheck();
   const auth::Decision decision = std::move(decision_);
   decision_ = {};
-  if (!result.stored || decision.login.user == nullptr) return refuse(decision.reason);
+  const bool matches = result.stored != nullptr && decision.login.user != nullptr;
+  if (is_recheck && !matches) return leave(Reason::login_revoked);
+  if (!matches) return refuse_judged(decision.reason);
   // The table may have been swapped since: the secret that was checked must still be this user's.
   auth::Recheck now = worker_.table().recheck({decision.login.user, result.stored});
-  if (now.kind != auth::Recheck::Kind::stays) return refuse(decision.reason);
-  if (changes_identity(*now.login.user)) return refuse(Reason::credentials_changed);
-  accept_connect(std::move(now.login.user));
+  if (now.kind != auth::Recheck::Kind::stays) {
+    return is_recheck ? leave(Reason::login_revoked) : refuse(decision.reason);
+  }
+  if (is_recheck) {
+    stay(std::move(now.login));
+  } else {
+    if (changes_identity(*now.login.user)) return refuse(Reason::credentials_changed);
+    accept_connect(std::move(now.login));
+  }
   connection_.resume(Connection::verifying);
 }
 
-// Also without CONNECT, where no authentication is asked for.
-void Client::admit(std::shared_ptr<const auth::User> user) {
-  user_ = std::move(user);
-  connect_.credentials.password.clear();
-  connect_.credentials.token.clear();
-  connect_.credentials.jwt.clear();
-  connection_.takes_messages = true;
-  connection_.wants_headers = connect_.headers && worker_.server().options.headers;
+// Also without CONNECT, where no authentication is asked for. False when the account is full.
+bool Client::admit(auth::Login login) {
+  if (!enter_account(*login.user)) return false;
+  login_ = std::move(login);
+  // What was judged is wiped. Where nobody asked it stays, so that a reload that begins to ask can judge it
+  // (AU-66).
+  if (login_.secret) connect_.credentials.wipe_secrets();
+  connection_.wants_headers = connect_.headers && worker_.options().headers;
   connection_.wants_echo = connect_.echo;
-  is_picky_ = connect_.verbose || connect_.pedantic;
+  connection_.delivery_filter = 0;
   is_admitted_ = true;
+  take_rights(login_.user->permissions);
+  return true;
 }
 
 // The credentials are right; now what else the CONNECT asks for is judged.
-void Client::accept_connect(std::shared_ptr<const auth::User> user) {
+void Client::accept_connect(auth::Login login) {
   if (is_login_refusal(connect_problem_)) return refuse(connect_problem_);
+  note_success(login, connect_next_.credentials);
   connect_ = std::move(connect_next_);
   if (connect_problem_ != Reason::none) return connection_.close(connect_problem_);
-  admit(std::move(user));
+  if (!admit(std::move(login))) {
+    record(name_of(connect_.credentials), nullptr, Reason::account_connections_exceeded);
+    return connection_.close(Reason::account_connections_exceeded);
+  }
+  if (log::enabled(log::Level::debug) && login_.secret) {
+    log::debug("{} - logged in with {}", label(), auth::label_of(login_));
+  }
+  record(login_.user->is_token ? "[REDACTED]" : login_.user->name, &login_, Reason::none);
   if (connect_.no_responders &&
       !connection_.wants_headers) {  // also where this server has headers switched off
     return connection_.close(Reason::no_responders_without_headers);
@@ -115,14 +153,56 @@ void Client::accept_connect(std::shared_ptr<const auth::User> user) {
   say_ok();
 }
 
-void Client::refuse(Reason reason) {
-  if (worker_.may_log_refusal()) {
-    const std::string& user = connect_next_.credentials.user;
-    log::error("{} - authentication error{}", label(),
-               user.empty() ? "" : fmt::format(" - User {}", log::quoted(user)));
+// A secret was looked at and did not fit: it counts against who tried.
+void Client::refuse_judged(Reason reason) {
+  if (reason != Reason::credentials_missing && reason != Reason::connection_type_not_allowed) {
+    const std::string line =
+        worker_.server().guard.note_failure(name_of(connect_next_.credentials), network(), steady_now());
+    if (!line.empty()) log::warn("{}", line);
   }
+  refuse(reason);
+}
+
+void Client::note_success(const auth::Login& login, const Credentials& given) {
+  if (!login.secret) return;
+  worker_.server().guard.note_success(name_of(given), network(), steady_now());
+}
+
+void Client::refuse(Reason reason) {
+  const Credentials& given = connect_next_.credentials;
+  if (worker_.may_log_refusal()) {
+    const std::string who = !given.nkey.empty()   ? fmt::format(" - Nkey {}", log::quoted(given.nkey))
+                            : !given.user.empty() ? fmt::format(" - User {}", log::quoted(given.user))
+                                                  : "";
+    log::error("{} - authentication error{} [{}]", label(), who, code(reason));
+  }
+  const bool is_token_only = !given.token.empty() && name_of(given).empty();
+  record(is_token_only ? "[REDACTED]" : name_of(given), nullptr, reason);
   connect_next_ = {};
   connection_.close(reason);
+}
+
+// One decision for the audit log; `login`: of who was let in.
+void Client::record(std::string_view user, const auth::Login* login, Reason reason) const {
+  Server& server = worker_.server();
+  if (!server.has_audit()) return;
+  const std::string source = connection_.address.host_and_port();
+  auth::AuditRecord record;
+  record.source = source;
+  record.connection = connection_.id;
+  record.kind = "client";
+  record.user = user;
+  if (login != nullptr) {
+    record.account = login->user->account;
+    record.secret = auth::label_of(*login);
+  }
+  record.is_admitted = login != nullptr;
+  record.reason = reason;
+  server.record(record);
+}
+
+std::string Client::network() const {
+  return auth::source_network(connection_.address.ip());
 }
 
 }  // namespace nuncio::net

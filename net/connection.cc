@@ -49,7 +49,7 @@ void Connection::on_received(std::string_view bytes) {
   if (is_closing_) return;  // read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR
   if (paused_ != 0) [[unlikely]] {
     input_.append(bytes);
-    if (input_.view().size() > worker.server().options.control_line_max) pause_receive();
+    if (input_.view().size() > worker.options().control_line_max) pause_receive();
     return;
   }
   while (!input_.empty()) {
@@ -163,7 +163,7 @@ void Connection::flush(int64_t now_ns) {
     return;
   }
   send_began_ns_ = now_ns;
-  schedule(now_ns + worker.server().options.write_deadline.count());
+  schedule(now_ns + worker.options().write_deadline.count());
   worker.io().send(slot, parts, count);
 }
 
@@ -198,7 +198,7 @@ void Connection::on_receive_failed() {
 void Connection::close(Reason reason) {
   if (is_closing_) return;
   is_closing_ = true;
-  takes_messages = false;
+  delivery_filter = takes_nothing;
   close_reason_ = reason;
   paused_ = 0;
   input_.clear();
@@ -245,7 +245,7 @@ void Connection::on_timer(int64_t at_ns, int64_t now_ns) {
     if (deadline_ns > now_ns) next_ns = std::min(next_ns, deadline_ns);
     return deadline_ns <= now_ns;
   };
-  if (send_began_ns_ != 0 && is_due(send_began_ns_ + worker.server().options.write_deadline.count())) {
+  if (send_began_ns_ != 0 && is_due(send_began_ns_ + worker.options().write_deadline.count())) {
     close(Reason::slow_consumer_deadline);
     return end_now();
   }

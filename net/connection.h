@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/interest.h"
@@ -22,6 +23,8 @@ namespace nuncio::net {
 
 class Connection;
 class Worker;
+struct Configuration;
+struct Message;
 
 // The protocol spoken on a connection.
 class Session {
@@ -43,6 +46,15 @@ class Session {
   virtual void on_verified(const auth::CheckResult&) = 0;
   // A subscription of this connection has had its last message (UNSUB max): remove it.
   virtual void on_expired(Subscription&) = 0;
+  // Its rights concern what is delivered to it: whether this message may be (AU-51), which counts as
+  // delivered then.
+  virtual bool may_receive(const Message&) = 0;
+  // The worker has picked up another state: stay with its rights, or leave (AU-66).
+  virtual void adopt_state() = 0;
+  // Who is connected, as JSON for services of other accounts that are told (AU-64).
+  virtual std::string describe() const = 0;
+  // What adopt_state() would do to it under another configuration, in a few words; empty: nothing.
+  virtual std::string effect_of(const Configuration& next) const = 0;
   // The connection has begun to end: log it, withdraw what is pending elsewhere.
   virtual void on_closing(Reason) = 0;
   // Removes up to `count` subscriptions; true when none is left.
@@ -102,7 +114,12 @@ class Connection : public Receiver {
   std::string label() const;
 
   // The hot part of delivery reads these.
-  bool takes_messages = false;  // logged in and not closing
+  // Why a message may not just be appended; 0 for most connections.
+  enum Filter : uint8_t {
+    takes_nothing = 1,  // not logged in, or closing
+    asks = 2            // Session::may_receive() decides
+  };
+  uint8_t delivery_filter = takes_nothing;
   bool wants_headers = false;
   bool wants_echo = true;
   bool is_in_flush_list = false;

@@ -81,7 +81,8 @@ struct Delivery::Record {
   uint8_t is_plain : 1;  // for the plain subscriptions; else for the named queues only
   uint8_t is_stall : 1;  // not a message: slow down the publisher
   uint8_t has_more : 1;
-  uint16_t queues;  // names at the end
+  uint8_t is_answer : 1;  // to a request of another account that the receiving worker keeps
+  uint16_t queues;        // names at the end
 
   Publisher publisher() const { return {publisher_worker, publisher_slot, publisher_generation}; }
 };
@@ -100,21 +101,21 @@ Delivery::Delivery(Worker& worker, WorkerId id, unsigned workers)
   }
 }
 
-bool Delivery::publish(const Account& account, const Match& match, Message& message, Connection& publisher) {
-  const Publisher from{id_, publisher.slot, publisher.generation};
+bool Delivery::publish(const Account& account, const Match& match, Message& message, const Publisher& from,
+                       Connection* publisher) {
   bool is_delivered = false;
   for (const SubscriptionList* list : match.plain) {
-    for (Subscription* subscription : *list)
-      is_delivered |= deliver(*subscription, message, from, &publisher);
+    for (Subscription* subscription : *list) is_delivered |= deliver(*subscription, message, from, publisher);
   }
   if (match.workers != 0 || !match.queues.empty()) {
     for (const QueueMatch& queue : match.queues)
-      is_delivered |= deliver_to_queue(queue, message, from, &publisher, 0);
-    if (match.workers != 0 || !shares_.empty()) {
-      send_to_workers(account, message, from, match.workers, 0);
+      is_delivered |= deliver_to_queue(queue, message, from, publisher, 0);
+    const uint64_t plain = publisher != nullptr ? match.workers : without_blocked(match.workers);
+    if (plain != 0 || !shares_.empty()) {
+      send_to_workers(account, message, from, plain, 0);
       is_delivered = true;
-      if (has_spills_) [[unlikely]]
-        worker_.wait_for_spills(publisher);
+      if (has_spills_ && publisher != nullptr) [[unlikely]]
+        worker_.wait_for_spills(*publisher);
     }
   }
   if (!expired_.empty()) [[unlikely]]
@@ -122,10 +123,33 @@ bool Delivery::publish(const Account& account, const Match& match, Message& mess
   return is_delivered;
 }
 
+// Nobody can be paused for what is passed on: when the way to a worker is blocked for long, it is dropped.
+// Gives those of `plain` that are open and leaves the others out of `shares_`.
+uint64_t Delivery::without_blocked(uint64_t plain) {
+  const auto is_blocked = [this](WorkerId to) { return rings_[to]->spill_size() > passed_on_max; };
+  std::erase_if(shares_, [&](const QueueShare& share) { return is_blocked(share.worker); });
+  for (WorkerId to = 0; to < rings_.size(); ++to) {
+    if ((plain >> to & 1) != 0 && is_blocked(to)) plain &= ~(uint64_t{1} << to);
+  }
+  return plain;
+}
+
+void Delivery::send_answer(WorkerId to, const Account& account, Message& message, const Publisher& from,
+                           Connection* publisher) {
+  if (publisher == nullptr && without_blocked(uint64_t{1} << to) == 0) return;
+  send_record(to, account, message, from, For::answer, 0);
+  if (has_spills_ && publisher != nullptr) [[unlikely]]
+    worker_.wait_for_spills(*publisher);
+}
+
 inline bool Delivery::deliver(Subscription& subscription, Message& message, const Publisher& from,
                               const Connection* publisher) {
   Connection& receiver = static_cast<Connection&>(*subscription.receiver);
-  if (!receiver.takes_messages || (&receiver == publisher && !receiver.wants_echo)) return false;
+  if (&receiver == publisher && !receiver.wants_echo) return false;
+  if (receiver.delivery_filter != 0) [[unlikely]] {
+    const bool is_open = (receiver.delivery_filter & Connection::takes_nothing) == 0;
+    if (!is_open || !receiver.session->may_receive(message)) return false;
+  }
   if (subscription.max != 0) [[unlikely]] {
     if (subscription.delivered >= subscription.max) return false;
     if (subscription.delivered + 1 == subscription.max) expired_.push_back(&subscription);
@@ -133,11 +157,11 @@ inline bool Delivery::deliver(Subscription& subscription, Message& message, cons
   ++subscription.delivered;
   append(receiver, subscription, message);
   const uint64_t pending = receiver.outbox.pending();
-  const uint64_t pending_max = worker_.server().options.pending_max;
+  const uint64_t pending_max = worker_.options().pending_max;
   if (pending > pending_max / 4 * 3) [[unlikely]] {
     if (pending > pending_max) {
       receiver.close(Reason::slow_consumer_pending);
-    } else if (worker_.server().options.stall_fast_producers) {
+    } else if (worker_.options().stall_fast_producers) {
       stall(from);
     }
   }
@@ -261,13 +285,13 @@ void Delivery::send_to_workers(const Account& account, Message& message, const P
   while (targets != 0) {
     const auto to = static_cast<WorkerId>(__builtin_ctzll(targets));
     targets &= targets - 1;
-    send_record(to, account, message, from, (plain >> to & 1) != 0, tried);
+    send_record(to, account, message, from, (plain >> to & 1) != 0 ? For::plain : For::queues, tried);
   }
   shares_.clear();
 }
 
 void Delivery::send_record(WorkerId to, const Account& account, Message& message, const Publisher& from,
-                           bool is_plain, uint64_t tried) {
+                           For whom, uint64_t tried) {
   Record record{};
   record.account = account.index;
   record.publisher_slot = from.slot;
@@ -278,7 +302,8 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
   record.head_size = static_cast<uint32_t>(message.head.size());
   record.subject_size = static_cast<uint16_t>(message.subject.size());
   record.reply_size = static_cast<uint16_t>(message.reply.size());
-  record.is_plain = is_plain;
+  record.is_plain = whom == For::plain;
+  record.is_answer = whom == For::answer;
   if (shares_.empty() && record.payload_size <= payload_copied_max) [[likely]] {
     char* at = begin_record(to, record, nullptr, 0);
     put_message(at, message, message.payload.size());
@@ -296,7 +321,7 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
       names += sizeof(uint16_t) + shares_[next_share].name.size();
       ++record.queues;
     }
-    if (!record.is_plain && record.queues == 0) break;
+    if (!record.is_plain && !record.is_answer && record.queues == 0) break;
     record.has_more = 1;
     const More more{message.block.share().detach(), message.payload.data(), tried};
     char* at = begin_record(to, record, &more, names);
@@ -308,7 +333,7 @@ void Delivery::send_record(WorkerId to, const Account& account, Message& message
       at = put(at + sizeof(name_size), shares_[i].name);
     }
     end_record(to);
-    record.is_plain = 0;
+    record.is_plain = record.is_answer = 0;
   } while (next_share < shares_.size());
 }
 
@@ -398,6 +423,8 @@ void Delivery::receive_record(const Record& record, const char* bytes) {
   message.header_size = record.header_size;
   message.judge(log::enabled(log::Level::trace));
 
+  if (record.is_answer) [[unlikely]]
+    return worker_.crossings().receive_answer(record.account, message, from);
   const Account& account = worker_.server().account(record.account);
   const Match& match = worker_.matcher(account).match(message.subject);
   if (record.is_plain) {
@@ -409,11 +436,7 @@ void Delivery::receive_record(const Record& record, const char* bytes) {
     const uint64_t tried = more.tried | uint64_t{1} << id_;
     receive_for_queues(record, after_head + (more.block != nullptr ? 0 : record.payload_size), match, message,
                        tried);
-    // Nobody can be paused for what is passed on: when the way to a worker is blocked for long, it is
-    // dropped.
-    std::erase_if(shares_, [this](const QueueShare& share) {
-      return rings_[share.worker]->spill_size() > passed_on_max;
-    });
+    without_blocked(0);
     if (!shares_.empty()) send_to_workers(account, message, from, 0, tried);
   }
   if (!expired_.empty()) [[unlikely]]

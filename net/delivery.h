@@ -22,9 +22,15 @@ class Delivery {
  public:
   Delivery(Worker& worker, WorkerId id, unsigned workers);
 
-  // Delivers `message`, published by `publisher` in `account`, to those in `match`. True when somebody got it
-  // or another worker has it. Pauses the publisher when a ring is full or a subscriber far behind.
-  bool publish(const Account& account, const Match& match, Message& message, Connection& publisher);
+  // Delivers `message`, published by `from` in `account`, to those in `match`. True when somebody got it or
+  // another worker has it. Pauses the publisher when a ring is full or a subscriber far behind. `publisher`:
+  // its connection, null when that is another worker's: then what finds a way blocked for long is dropped, as
+  // nobody can be paused.
+  bool publish(const Account& account, const Match& match, Message& message, const Publisher& from,
+               Connection* publisher);
+  // Hands an answer that was published in `account` to the worker that keeps its request (net/crossings.h).
+  void send_answer(WorkerId to, const Account& account, Message& message, const Publisher& from,
+                   Connection* publisher);
 
   // Delivers what other workers published, up to what was visible when it was called. False when the turn's
   // limit was reached first (not when unlimited): then nothing received may be executed in this turn (I4).
@@ -68,8 +74,10 @@ class Delivery {
                          const Connection* publisher);
   void send_to_workers(const Account& account, Message& message, const Publisher& from, uint64_t plain,
                        uint64_t tried);
-  void send_record(WorkerId to, const Account& account, Message& message, const Publisher& from,
-                   bool is_plain, uint64_t tried);
+  enum class For : uint8_t { plain, queues, answer };
+  void send_record(WorkerId to, const Account& account, Message& message, const Publisher& from, For whom,
+                   uint64_t tried);
+  uint64_t without_blocked(uint64_t plain);
   char* begin_record(WorkerId to, const Record& record, const More* more, size_t names);
   char* put_message(char* at, const Message& message, size_t payload_size);
   void end_record(WorkerId to);

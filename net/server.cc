@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "core/log.h"
@@ -19,24 +20,28 @@ unsigned count_workers(const Options& options) {
 
 }  // namespace
 
-Server::Server(const Options& chosen, std::shared_ptr<const auth::AuthTable> first_table)
-    : options(chosen),
-      workers_count(count_workers(chosen)),
+Server::Server(const Options& options)
+    : workers_count(count_workers(options)),
       server_id(make_server_id()),
       epochs(workers_count),
-      table(std::move(first_table)) {
-  accounts_.push_back(std::make_unique<Account>(0, default_account_name, workers_count, epochs));
-}
+      state(nullptr),
+      guard(options.login_backoff),
+      accounts_(std::make_unique<std::unique_ptr<Account>[]>(accounts_max)) {}
 
 Server::~Server() {
   stop();
 }
 
-std::string Server::start() {
-  if (std::string problem = choose_io(); !problem.empty()) return problem;
+std::string Server::start(const Configuration& configuration) {
+  const Options& options = configuration.loaded.options;
+  if (std::string problem = choose_io(options); !problem.empty()) return problem;
+  if (std::string problem = open_audit(options); !problem.empty()) return problem;
   acceptor_ = std::make_unique<Acceptor>(*this);
   if (std::string problem = acceptor_->listen(options.host, options.port); !problem.empty()) return problem;
   port_ = acceptor_->port();
+  std::string why_not;
+  state.publish(make_state(configuration, why_not));
+  if (!why_not.empty()) return why_not;
   auth::VerifierSettings settings;
   settings.threads = options.verifier_threads;
   settings.cache = options.credential_cache;
@@ -45,10 +50,8 @@ std::string Server::start() {
     Worker& owner = *workers_[result.ticket.worker];
     owner.post(std::move(result));
   });
-  make_info();
   for (WorkerId id = 0; id < workers_count; ++id) workers_.push_back(std::make_unique<Worker>(*this, id));
   for (WorkerId id = 0; id < workers_count; ++id) {
-    std::string why_not;
     if (workers_[id]->start(why_not)) continue;
     stop();
     return fmt::format("cannot start worker {}: {}", id, why_not);
@@ -57,6 +60,70 @@ std::string Server::start() {
   log::info("Listening for client connections on {}:{}", options.host, port_);
   acceptor_->start();
   return {};
+}
+
+std::string Server::adopt(const Configuration& configuration) {
+  const Options& options = configuration.loaded.options;
+  const auth::Snapshot<State>::Reader before(state);
+  std::string why_not;
+  auto next = make_state(configuration, why_not);
+  if (!next) return why_not;
+  if (options.audit_log != before->options.audit_log) {
+    if (why_not = open_audit(options); !why_not.empty()) return why_not;
+  }
+  guard.configure(options.login_backoff);
+  const uint64_t version = next->version;
+  state.publish(std::move(next));
+  for (auto& each : workers_) each->post(Wake{});
+  for (auto& each : workers_) each->wait_until_adopted(version);
+  if (options.connections_max < before->options.connections_max) close_surplus(options.connections_max);
+  return {};
+}
+
+void Server::on_every_worker(const std::function<void(Worker&)>& task) {
+  for (auto& each : workers_) {
+    std::promise<void> done;
+    each->post(Task{[&](Worker& worker) {
+      task(worker);
+      done.set_value();
+    }});
+    done.get_future().wait();
+  }
+}
+
+// The newest go: whoever was here first stays (OP-33).
+void Server::close_surplus(uint32_t connections_max) {
+  std::vector<uint64_t> ids;
+  on_every_worker(
+      [&](Worker& worker) { worker.for_each_client([&](Connection& client) { ids.push_back(client.id); }); });
+  if (ids.size() <= connections_max) return;
+  const auto first_surplus = ids.begin() + connections_max;
+  std::nth_element(ids.begin(), first_surplus, ids.end());
+  on_every_worker([&](Worker& worker) {
+    worker.for_each_client([&](Connection& client) {
+      if (client.id >= *first_surplus) client.close(Reason::connections_exceeded);
+    });
+  });
+}
+
+std::string Server::open_audit(const Options& options) {
+  std::string why_not;
+  auto opened = auth::Audit::open(options.audit_log, why_not);
+  if (!why_not.empty()) return why_not;
+  const std::lock_guard lock(audit_mutex_);
+  has_audit_ = !options.audit_log.empty();
+  audit_ = std::move(opened);
+  return {};
+}
+
+void Server::record(const auth::AuditRecord& record) {
+  const std::lock_guard lock(audit_mutex_);
+  if (audit_) audit_->record(record);
+}
+
+void Server::reopen_audit() {
+  const std::lock_guard lock(audit_mutex_);
+  if (audit_) audit_->reopen();
 }
 
 void Server::stop() {
@@ -74,8 +141,31 @@ void Server::stop() {
   acceptor_.reset();
 }
 
-void Server::make_info() {
-  const auth::Snapshot<auth::AuthTable>::Reader current(table);
+std::shared_ptr<const State> Server::make_state(const Configuration& configuration, std::string& why_not) {
+  std::vector<Account*> account_at;
+  for (const AccountRules& rules : configuration.accounts->accounts()) {
+    account_at.push_back(account_named(rules.name));
+    if (account_at.back() != nullptr) continue;
+    why_not = fmt::format("there are more than {} accounts, counting earlier ones of this run", accounts_max);
+    return nullptr;
+  }
+  const Options& options = configuration.loaded.options;
+  return std::make_shared<const State>(State{++version_, options, configuration.table, configuration.accounts,
+                                             std::move(account_at),
+                                             InfoTemplate(make_info(options, *configuration.table))});
+}
+
+// The one of that name, made when there is none; null when there are too many.
+Account* Server::account_named(const std::string& name) {
+  if (const auto found = accounts_by_name_.find(name); found != accounts_by_name_.end()) return found->second;
+  if (accounts_count_ == accounts_max) return nullptr;
+  auto made = std::make_unique<Account>(accounts_count_, name, workers_count, epochs);
+  Account* const account = made.get();
+  accounts_[accounts_count_++] = std::move(made);
+  return accounts_by_name_[name] = account;
+}
+
+ServerInfo Server::make_info(const Options& options, const auth::AuthTable& table) const {
   ServerInfo info;
   info.server_id = server_id;
   info.server_name = options.server_name;
@@ -84,12 +174,12 @@ void Server::make_info() {
   info.port = options.advertised_port != 0 ? options.advertised_port : port_;
   info.payload_max = options.payload_max;
   info.headers = options.headers;
-  info.auth_required = current->is_announced();
-  info_ = std::make_unique<InfoTemplate>(info);
+  info.auth_required = table.is_announced();
+  return info;
 }
 
 // Finds out by trying, on a thread of its own, what the workers can use.
-std::string Server::choose_io() {
+std::string Server::choose_io(const Options& options) {
   if (options.io_backend == IoBackend::epoll) {
     io_name_ = "epoll";
     io_probe_ = "as configured";

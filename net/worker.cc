@@ -19,6 +19,8 @@ namespace {
 constexpr uint64_t turn_received_max =
     256 * 1024;  // bytes executed before outboxes are sent (a turn's bound)
 constexpr unsigned turns_held_back_max = 4;
+constexpr Slot slots_max = 16 * 1024 * 1024;  // whatever max_connections becomes
+constexpr size_t rechecks_per_turn = 1000;
 constexpr unsigned removals_per_turn = 1000;
 constexpr int64_t spill_retry_ns = 50'000;
 constexpr int64_t stop_limit_ns = 2'000'000'000;
@@ -33,10 +35,13 @@ int64_t monotonic_ns() {
 }  // namespace
 
 Worker::Worker(Server& server, WorkerId id)
-    : server_(server), id_(id), table_(server.table), delivery_(*this, id, server.workers_count) {
-  for (uint32_t i = 0; i < server.accounts_count(); ++i) {
-    matchers_.push_back(std::make_unique<Matcher>(server.account(i).interest, id));
-  }
+    : server_(server),
+      id_(id),
+      state_(server.state),
+      delivery_(*this, id, server.workers_count),
+      crossings_(*this, id),
+      matchers_(accounts_max) {
+  pick_up_state();
 }
 
 Worker::~Worker() = default;
@@ -65,8 +70,7 @@ void Worker::join() {
 void Worker::run(std::string* why_not, std::atomic<int>* started) {
   pthread_setname_np(pthread_self(), fmt::format("worker-{}", id_).c_str());
   IoSettings settings;
-  settings.slots_max =
-      server_.options.connections_max + 1024;  // some more are let in to be told that it is full
+  settings.slots_max = slots_max;
   io_ = server_.make_io(settings, *why_not);
   started->store(io_ != nullptr ? 1 : -1);
   started->notify_one();
@@ -82,12 +86,14 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
       turns_held_back_ = 0;
       resume_paused();
       take_results();
+      recheck_some();
       if (execute(events)) fire_timers();
     } else {
       ++turns_held_back_;
       hold_back(events);
     }
     remove_subscriptions();
+    crossings_.expire(now_ns_);
     delivery_.publish_batches();
     flush();
   }
@@ -134,16 +140,71 @@ std::span<const IoEvent> Worker::sleep() {
   const std::span<const IoEvent> events = io_->wait(timeout_ns);
   is_asleep_.store(false, std::memory_order_relaxed);
   server_.epochs.online(id_);
-  table_.refresh();
   now_ns_ = monotonic_ns();
+  if (state_.refresh()) [[unlikely]]
+    pick_up_state();
   return events;
 }
 
+// From here on logins are judged by the new state; who is connected is checked again in the following turns.
+void Worker::pick_up_state() {
+  rules_.clear();
+  const std::span<const AccountRules> all = state_->accounts->accounts();
+  for (size_t place = 0; place < all.size(); ++place) {
+    if (all[place].is_plain()) continue;
+    const uint32_t index = state_->account_at[place]->index;
+    if (index >= rules_.size()) rules_.resize(index + 1, nullptr);
+    rules_[index] = &all[place];
+  }
+  std::erase_if(verdicts_, [](const auto& entry) { return entry.second.expired(); });
+  recheck_next_ = 0;
+}
+
+void Worker::recheck_some() {
+  if (recheck_next_ == SIZE_MAX) [[likely]]
+    return;
+  const size_t end = std::min(places_.size(), recheck_next_ + rechecks_per_turn);
+  for (; recheck_next_ < end; ++recheck_next_) {
+    Connection* connection = places_[recheck_next_].connection.get();
+    if (connection != nullptr && !connection->is_closing()) connection->session->adopt_state();
+  }
+  if (recheck_next_ < places_.size() || rechecks_pending_ != 0) return;
+  recheck_next_ = SIZE_MAX;
+  adopted_.store(state_->version, std::memory_order_release);
+  adopted_.notify_one();
+}
+
+void Worker::wait_until_adopted(uint64_t version) {
+  for (uint64_t adopted = adopted_.load(); adopted < version; adopted = adopted_.load())
+    adopted_.wait(adopted);
+}
+
+void Worker::for_each_client(const std::function<void(Connection&)>& visit) {
+  for (const Place& place : places_) {
+    if (place.connection != nullptr && !place.connection->is_closing()) visit(*place.connection);
+  }
+}
+
+std::shared_ptr<auth::SubjectVerdicts> Worker::verdicts(
+    const std::shared_ptr<const auth::Permissions>& rights) {
+  std::weak_ptr<auth::SubjectVerdicts>& known = verdicts_[rights.get()];
+  std::shared_ptr<auth::SubjectVerdicts> shared = known.lock();
+  if (!shared) known = shared = std::make_shared<auth::SubjectVerdicts>(rights);
+  return shared;
+}
+
 int64_t Worker::time_to_sleep_ns() {
-  if (!resume_list_.empty() || !removing_.empty() || !flush_list_.empty() || !results_.empty()) return 0;
+  const bool is_rechecking = recheck_next_ < places_.size();
+  if (is_rechecking || !resume_list_.empty() || !removing_.empty() || !flush_list_.empty() ||
+      !results_.empty())
+    return 0;
   int64_t sleep_ns = -1;
   if (!timers_.empty()) sleep_ns = std::max<int64_t>(timers_.top().at_ns - monotonic_ns(), 0);
   if (delivery_.has_spills() && (sleep_ns < 0 || sleep_ns > spill_retry_ns)) sleep_ns = spill_retry_ns;
+  if (const auto look_ns = crossings_.next_look_ns()) {
+    const int64_t wait_ns = std::max<int64_t>(*look_ns - monotonic_ns(), 0);
+    if (sleep_ns < 0 || wait_ns < sleep_ns) sleep_ns = wait_ns;
+  }
   if (is_stopping_ && (sleep_ns < 0 || sleep_ns > 10'000'000)) sleep_ns = 10'000'000;
   return sleep_ns;
 }
@@ -175,7 +236,9 @@ void Worker::take_controls() {
       adopt(*socket);
     } else if (const auto* result = std::get_if<auth::CheckResult>(&control)) {
       results_.push_back(*result);
-    } else {
+    } else if (const auto* task = std::get_if<Task>(&control)) {
+      task->run(*this);
+    } else if (std::holds_alternative<Stop>(control)) {
       begin_stop();
     }
   }

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <queue>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -17,12 +19,15 @@
 #include "auth/verifier.h"
 #include "core/account.h"
 #include "net/connection.h"
+#include "net/crossings.h"
 #include "net/delivery.h"
 #include "net/io.h"
+#include "net/server.h"
+#include "net/state.h"
 
 namespace nuncio::net {
 
-class Server;
+class Worker;
 
 // A socket from the acceptor. `refusal`: accepted only to be told why it cannot stay.
 struct NewSocket {
@@ -32,7 +37,11 @@ struct NewSocket {
   Reason refusal;
 };
 struct Stop {};
-using Control = std::variant<NewSocket, auth::CheckResult, Stop>;
+struct Wake {};  // there is a new state to adopt
+struct Task {
+  std::function<void(Worker&)> run;
+};
+using Control = std::variant<NewSocket, auth::CheckResult, Stop, Wake, Task>;
 
 // Aligned so that no line of it is shared with the next one (nor fetched with it, as pairs of lines are).
 class alignas(128) Worker {
@@ -51,6 +60,9 @@ class alignas(128) Worker {
   void post(Control control);
   // Any thread: ends the worker's sleep if it sleeps.
   void wake_if_asleep();
+  // Any thread: returns when this worker judges logins by the state of that version or a later one, and has
+  // checked all its connections again (AU-71).
+  void wait_until_adopted(uint64_t version);
   // Connections given to this worker and not yet gone; the acceptor counts up, the worker down.
   std::atomic<uint32_t> load{0};
 
@@ -60,8 +72,26 @@ class alignas(128) Worker {
   Io& io() { return *io_; }
   ChunkPool& chunks() { return chunks_; }
   Delivery& delivery() { return delivery_; }
-  Matcher& matcher(const Account& account) { return *matchers_[account.index]; }
-  const auth::AuthTable& table() const { return *table_; }
+  Crossings& crossings() { return crossings_; }
+  Matcher& matcher(const Account& account) {
+    std::unique_ptr<Matcher>& found = matchers_[account.index];
+    if (found == nullptr) [[unlikely]]
+      found = std::make_unique<Matcher>(server_.account(account.index).interest, id_);
+    return *found;
+  }
+  const State& state() const { return *state_; }
+  const Options& options() const { return state_->options; }
+  const auth::AuthTable& table() const { return *state_->table; }
+  // What the account does beside delivering; null when that is nothing. Valid for this turn.
+  const AccountRules* rules(const Account& account) const {
+    return account.index < rules_.size() ? rules_[account.index] : nullptr;
+  }
+  // The subject that a publish on `subject` goes to (AU-56). Valid until the next call.
+  std::string_view map(const AccountRules& rules, std::string_view subject) {
+    return rules.has_mappings() ? rules.map(subject, mapped_, random_) : subject;
+  }
+  // This worker's memory of the rights' answers, shared by all connections that have them.
+  std::shared_ptr<auth::SubjectVerdicts> verdicts(const std::shared_ptr<const auth::Permissions>& rights);
   // The connection in `slot`, or null when that generation is gone.
   Connection* find(uint32_t slot, uint32_t generation);
 
@@ -71,6 +101,12 @@ class alignas(128) Worker {
   void wait_for_spills(Connection& connection);
   void remove_subscriptions_later(Connection& connection);
   void add_timer(int64_t at_ns, const Connection& connection);
+  // A connection waits for the verifier to say whether it stays after a reload; and has its answer, or is
+  // gone.
+  void begin_recheck() { ++rechecks_pending_; }
+  void end_recheck() { --rechecks_pending_; }
+  // For the server's tasks: calls `visit` with every client that is not closing.
+  void for_each_client(const std::function<void(Connection&)>& visit);
   // True at most a few times a second: for log lines that an attacker could cause (OP-16).
   bool may_log_refusal();
 
@@ -94,6 +130,8 @@ class alignas(128) Worker {
 
   void run(std::string* why_not, std::atomic<int>* started);
   std::span<const IoEvent> sleep();
+  void pick_up_state();
+  void recheck_some();
   int64_t time_to_sleep_ns();
   void take_controls();
   void take_results();
@@ -117,9 +155,17 @@ class alignas(128) Worker {
   std::thread thread_;
   std::atomic<Phase> phase_{running};
   std::unique_ptr<Io> io_;
-  auth::Snapshot<auth::AuthTable>::Reader table_;
+  auth::Snapshot<State>::Reader state_;
+  std::string mapped_;
+  std::minstd_rand random_;                 // for weighted mappings
+  std::vector<const AccountRules*> rules_;  // by index of the account
+  std::atomic<uint64_t> adopted_{0};        // version whose adoption is complete
+  size_t recheck_next_ = SIZE_MAX;          // place to look at next; at the end: no recheck is under way
+  unsigned rechecks_pending_ = 0;           // at the verifier
+  std::unordered_map<const auth::Permissions*, std::weak_ptr<auth::SubjectVerdicts>> verdicts_;
   ChunkPool chunks_;
   Delivery delivery_;
+  Crossings crossings_;
   std::vector<std::unique_ptr<Matcher>> matchers_;
   int64_t now_ns_ = 0;
 
