@@ -29,6 +29,8 @@ void fail(std::string_view why) {
 }  // namespace
 
 void Reloader::reload() {
+  if (command_line_.config_file.empty())
+    return fail("can only reload config when a file is provided using -c or --config");
   Configuration next = load_configuration(command_line_);
   next.loaded.options.authorization.clear_secrets();
   for (const std::string& error : next.loaded.errors) fail(error);

@@ -159,7 +159,7 @@ TEST_P(AuthAttacks, AT_6_CredentialsOfOneKindInThePlaceOfAnother) {
 TEST_P(AuthAttacks, AT_11_AFloodOfWrongHashesStopsNobody) {
   start_config(fmt::format(
       "authorization {{ users = [ {{user: anna, password: \"{}\"}}, {{user: bob, password: plain}} ], "
-      "timeout: 30 }}",
+      "timeout: 30 }}\nnuncio {{ login_backoff: false }}",
       bcrypt("S3cret", 7)));
   Client listener = connected(user("bob", "plain"));
   listener.send("SUB a 1\r\n");
