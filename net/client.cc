@@ -234,7 +234,8 @@ void Client::subscribe(const Operation& operation) {
     return violation(", too many tokens");
   }
   if (operation.queue == system_queue || !may_subscribe(operation)) {
-    return violation(operation.queue.empty() ? "" : fmt::format(" using queue {}", log::quoted(operation.queue)));
+    return violation(operation.queue.empty() ? ""
+                                             : fmt::format(" using queue {}", log::quoted(operation.queue)));
   }
   if (options.subscriptions_max != 0 && subscriptions_.size() >= options.subscriptions_max) {
     return say_error(wire_text(Reason::subscriptions_exceeded));

@@ -33,7 +33,8 @@ bool is_about_line(std::string_view line) {
 }
 
 bool has_about_line(std::string_view headers) {
-  for (size_t end = headers.find("\r\n"); end != std::string_view::npos; end = headers.find("\r\n", end + 2)) {
+  for (size_t end = headers.find("\r\n"); end != std::string_view::npos;
+       end = headers.find("\r\n", end + 2)) {
     if (is_about_line(headers.substr(end + 2))) return true;
   }
   return false;
@@ -53,8 +54,8 @@ std::string headers_about(std::string_view headers, std::string_view about) {
   return text += "\r\n";
 }
 
-// Writes head and, where it changes or is small enough to be sent in one piece, payload anew with another reply.
-// `about`: JSON on the requester for the headers, empty: none.
+// Writes head and, where it changes or is small enough to be sent in one piece, payload anew with another
+// reply. `about`: JSON on the requester for the headers, empty: none.
 void rewrite(Message& message, std::string_view reply, std::string_view about, std::string& text) {
   std::string_view body = message.payload;
   std::string headers;
@@ -96,9 +97,10 @@ bool Crossings::publish_through(const Account& account, const Message& message, 
   bool is_delivered = is_answer_subject(message.subject) && answer(account.index, message, from, depth);
   const AccountRules* rules = worker_.rules(account);
   if (rules == nullptr) return is_delivered;
-  rules->cross(message.subject, scratch(depth).subject, [&](const Crossing& crossing, std::string_view there) {
-    is_delivered |= cross(crossing, there, account, message, from, depth);
-  });
+  rules->cross(message.subject, scratch(depth).subject,
+               [&](const Crossing& crossing, std::string_view there) {
+                 is_delivered |= cross(crossing, there, account, message, from, depth);
+               });
   return is_delivered;
 }
 
@@ -118,8 +120,7 @@ bool Crossings::cross(const Crossing& crossing, std::string_view there, const Ac
     reply = requests_.add(std::move(request), worker_.now_ns());
     if (reply.empty()) return false;
     std::string about;
-    if (crossing.shares_client && from.connection != nullptr)
-      about = from.connection->session->describe();
+    if (crossing.shares_client && from.connection != nullptr) about = from.connection->session->describe();
     rewrite(crossed, reply, about, scratch(depth).text);
   }
   bool is_delivered = deliver(into, crossed, from);
@@ -131,7 +132,8 @@ bool Crossings::cross(const Crossing& crossing, std::string_view there, const Ac
 bool Crossings::deliver(const Account& account, Message& message, const From& from) {
   message.judge(log::enabled(log::Level::trace));
   const Match& match = worker_.matcher(account).match(message.subject);
-  return !match.empty() && worker_.delivery().publish(account, match, message, from.publisher, from.connection);
+  return !match.empty() &&
+         worker_.delivery().publish(account, match, message, from.publisher, from.connection);
 }
 
 // An answer that was published in `account` goes to the account whose request it is for.
