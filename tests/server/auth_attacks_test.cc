@@ -1,6 +1,5 @@
 // Attacks on the login: sections 1 to 3 of the attacks. The order of operations around a CONNECT is in
 // authentication_test.cc, asynchronous checks and the credential cache in password_hash_test.cc.
-#include <crypt.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -8,6 +7,7 @@
 #include <chrono>
 
 #include "harness.h"
+#include "logins.h"
 
 namespace nuncio::test {
 namespace {
@@ -16,20 +16,6 @@ class AuthAttacks : public ServerTest {};
 NUNCIO_ON_EVERY_BACKEND(AuthAttacks);
 
 constexpr std::string_view violation = "Authorization Violation";
-
-Json user(std::string_view name, std::string_view password) {
-  return {{"user", name}, {"pass", password}};
-}
-Json token(std::string_view text) {
-  return {{"auth_token", text}};
-}
-
-std::string bcrypt(const std::string& password, unsigned long cost) {
-  char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-  if (crypt_gensalt_rn("$2b$", cost, nullptr, 0, setting, sizeof setting) == nullptr) return "*0";
-  crypt_data data{};
-  return crypt_rn(password.c_str(), setting, &data, sizeof data);
-}
 
 std::string login(std::string_view name, std::string_view password) {
   return fmt::format("CONNECT {{\"verbose\":false,\"user\":\"{}\",\"pass\":\"{}\"}}\r\nPING\r\n", name,

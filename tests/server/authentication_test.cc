@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "harness.h"
+#include "logins.h"
 
 namespace nuncio::test {
 namespace {
@@ -11,13 +12,6 @@ class Authentication : public ServerTest {};
 NUNCIO_ON_EVERY_BACKEND(Authentication);
 
 constexpr std::string_view violation = "Authorization Violation";
-
-Json user(std::string_view name, std::string_view password) {
-  return {{"user", name}, {"pass", password}};
-}
-Json token(std::string_view text) {
-  return {{"auth_token", text}};
-}
 
 const char* const two_users = R"(
 authorization {

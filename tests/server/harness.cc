@@ -32,6 +32,16 @@ std::string io_uring_obstacle() {
   return {};
 }
 
+constexpr std::string_view reload_done_mark = "Reloaded server configuration\n";
+constexpr std::string_view reload_refused_mark = "Failed to reload server configuration: ";
+
+size_t count_of(std::string_view text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size()))
+    ++count;
+  return count;
+}
+
 // Text behind the last occurrence of `mark`, to the end of the line.
 std::string text_behind(const std::string& log, std::string_view mark) {
   const size_t found = log.rfind(mark);
@@ -176,6 +186,39 @@ void Server::stop() {
   // 2.9.10 exits with 1 after TERM (OP-3).
   const bool is_fine = status == 0 || (is_oracle() && status == 1);
   if (!is_fine) throw std::runtime_error(fmt::format("exit status {} after TERM:\n{}", status, log()));
+}
+
+void Server::reload(Where where) {
+  if (!reload_and_wait(where)) {
+    fail("the reload was refused: " + text_behind(log(), reload_refused_mark), where);
+  }
+}
+
+void Server::reload_config(std::string_view text, Where where) {
+  config_file().write(text);
+  reload(where);
+}
+
+std::string Server::reload_refused(std::string_view text, Where where) {
+  config_file().write(text);
+  if (reload_and_wait(where)) fail("the reload was expected to be refused", where);
+  return text_behind(log(), reload_refused_mark);
+}
+
+// Whether it was done.
+bool Server::reload_and_wait(const Where& where) {
+  const size_t done = count_of(log(), reload_done_mark);
+  const size_t refused = count_of(log(), reload_refused_mark);
+  signal(SIGHUP);
+  bool is_done = false;
+  wait_until(
+      [&] {
+        const std::string text = log();
+        is_done = count_of(text, reload_done_mark) > done;
+        return is_done || count_of(text, reload_refused_mark) > refused;
+      },
+      "the end of a reload", where);
+  return is_done;
 }
 
 void Server::check_log() const {

@@ -87,9 +87,17 @@ class Server {
   // Path of the configuration file, to rewrite it or to look for its name.
   TempFile& config_file() { return *config_file_; }
 
+  // HUP; back once the log says that the configuration was reloaded. From then on no login uses the old one.
+  void reload(Where = Where::current());
+  // The same with a new text in the file.
+  void reload_config(std::string_view text, Where = Where::current());
+  // HUP with a text that must be refused; the line of the log that says so.
+  std::string reload_refused(std::string_view text, Where = Where::current());
+
  private:
   std::vector<std::string> arguments(const Backend& backend, const Launch& launch) const;
   void wait_ready();
+  bool reload_and_wait(const Where& where);
   void check_log() const;
 
   std::unique_ptr<TempFile> config_file_;

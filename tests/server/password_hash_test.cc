@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "harness.h"
+#include "logins.h"
 
 namespace nuncio::test {
 namespace {
@@ -11,23 +12,11 @@ namespace {
 class PasswordHash : public ServerTest {};
 NUNCIO_ON_EVERY_BACKEND(PasswordHash);
 
-Json user(std::string_view name, std::string_view password) {
-  return {{"user", name}, {"pass", password}};
-}
-Json token(std::string_view text) {
-  return {{"auth_token", text}};
-}
-
 std::string hash(const std::string& password, const char* prefix, unsigned long cost) {
   char setting[CRYPT_GENSALT_OUTPUT_SIZE];
   if (crypt_gensalt_rn(prefix, cost, nullptr, 0, setting, sizeof setting) == nullptr) return "*0";
   crypt_data data{};
   return crypt_rn(password.c_str(), setting, &data, sizeof data);
-}
-
-// Cheap bcrypt for tests that are not about its cost.
-std::string bcrypt(const std::string& password) {
-  return hash(password, "$2b$", 4);
 }
 
 std::string user_config(std::string_view stored) {

@@ -1,27 +1,16 @@
 // What must never be seen, and what is shown in which form: section 6 of the authentication specification.
-#include <crypt.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "logins.h"
 
 namespace nuncio::test {
 namespace {
 
 class SecretsInSight : public ServerTest {};
 NUNCIO_ON_EVERY_BACKEND(SecretsInSight);
-
-Json user(std::string_view name, std::string_view password) {
-  return {{"user", name}, {"pass", password}};
-}
-
-std::string bcrypt(const std::string& password) {
-  char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-  if (crypt_gensalt_rn("$2b$", 4, nullptr, 0, setting, sizeof setting) == nullptr) return "*0";
-  crypt_data data{};
-  return crypt_rn(password.c_str(), setting, &data, sizeof data);
-}
 
 void expect_none(const std::string& text, const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) EXPECT_THAT(text, testing::Not(testing::HasSubstr(secret)));
