@@ -96,9 +96,9 @@ TEST_P(Permissions, AU_48_CF_49_EveryFormOfALists) {
 }
 
 TEST_P(Permissions, CF_48_CF_49_WhatIsWrongIsRefusedAtTheStart) {
-  for (const char* permissions : {R"(publish: "foo..bar")", R"(publish: {allow: ["foo.>.bar"]})",
-                                  R"(subscribe: {deny: [".foo"]})", R"(subscribe: "foo queue more")",
-                                  "publish: 7", "allow_responses: {max: x}"}) {
+  for (const char* permissions :
+       {R"(publish: "foo..bar")", R"(publish: {allow: ["foo.>.bar"]})", R"(subscribe: {deny: [".foo"]})",
+        R"(subscribe: "foo queue more")", "publish: 7", "allow_responses: {max: x}"}) {
     SCOPED_TRACE(permissions);
     const Finished end =
         run_server({.flags = {"-a", "127.0.0.1", "-p", "-1", "-t"},
