@@ -67,6 +67,16 @@ std::string printable(std::string_view bytes) {
 }
 
 Client::Client(int port, int receive_buffer_size, Where where) {
+  open(port, receive_buffer_size, "", where);
+}
+
+Client Client::from(const std::string& source, int port, Where where) {
+  Client result;
+  result.open(port, 0, source, where);
+  return result;
+}
+
+void Client::open(int port, int receive_buffer_size, const std::string& source, const Where& where) {
   fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_buffer_size > 0) {
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_size, sizeof receive_buffer_size);
@@ -75,6 +85,11 @@ Client::Client(int port, int receive_buffer_size, Where where) {
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  if (!source.empty()) {
+    ::inet_pton(AF_INET, source.c_str(), &address.sin_addr);
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      fail("cannot bind " + source, where);
+  }
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -355,7 +370,9 @@ std::string Client::address() const {
   sockaddr_in own{};
   socklen_t size = sizeof own;
   ::getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &size);
-  return fmt::format("127.0.0.1:{}", ntohs(own.sin_port));
+  char text[INET_ADDRSTRLEN] = "";
+  ::inet_ntop(AF_INET, &own.sin_addr, text, sizeof text);
+  return fmt::format("{}:{}", text, ntohs(own.sin_port));
 }
 
 void together(const std::vector<std::function<void()>>& functions) {

@@ -34,6 +34,8 @@ class Client {
  public:
   // Connects to 127.0.0.1:port. receive_buffer_size > 0 sets SO_RCVBUF, for clients that read slowly.
   explicit Client(int port, int receive_buffer_size = 0, Where = Where::current());
+  // Connects from another address of this machine, 127.0.0.2 and so on: to the server another source.
+  static Client from(const std::string& source, int port, Where = Where::current());
   ~Client();
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
@@ -90,6 +92,8 @@ class Client {
   int pings_answered() const { return pings_answered_; }
 
  private:
+  Client() = default;
+  void open(int port, int receive_buffer_size, const std::string& source, const Where& where);
   enum class Read { some, end, reset };
   Read receive(const Where& where);
   Message message_behind(const std::string& line, const Where& where);
