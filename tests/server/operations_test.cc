@@ -82,8 +82,10 @@ TEST_P(Operations, OP_2_OtherSignals) {
   EXPECT_THAT(read_file(path + ".1"), testing::HasSubstr("Server is ready"));
   EXPECT_THAT(read_file(path), testing::Not(testing::HasSubstr("Server is ready")));
 
-  for (const auto& [number, text] : {std::pair(SIGHUP, "[ERR] Failed to reload server configuration: can only reload config when a file is"),
-                                     std::pair(SIGUSR2, "[ERR] Lame duck mode is not supported")}) {
+  for (const auto& [number, text] :
+       {std::pair(SIGHUP,
+                  "[ERR] Failed to reload server configuration: can only reload config when a file is"),
+        std::pair(SIGUSR2, "[ERR] Lame duck mode is not supported")}) {
     server().signal(number);
     server().wait_for_log(text);
     one.ping();

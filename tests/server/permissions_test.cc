@@ -164,14 +164,19 @@ TEST_P(Permissions, AU_50_AT_25_AFullWildcardIsNoSubsetOfAPartialOne) {
   one.expect("MSG foo.x 2 1\r\nx\r\n");
 }
 
-// Neither does an empty list of the reference admit nothing: there it is no list at all.
-TEST_P(Permissions, AU_48_AU_50_AnEmptyAllowListAdmitsNothing) {
+// An empty list admits nothing; the reference takes it for no list at all. As the same file must not mean two
+// things, it is an error.
+TEST_P(Permissions, AU_48_AU_50_AnEmptyAllowListIsNotTakenForEverything) {
   NUNCIO_OURS_ONLY();
-  start_limited("publish: {allow: []}, subscribe: {allow: []}");
-  Client one = lim();
-  expect_publish_refused(one, "a");
-  expect_subscribe_refused(one, "a");
-  expect_subscribe_refused(one, ">");
+  for (const char* rules : {"publish: {allow: []}", "subscribe: {allow: []}", "publish: []"}) {
+    SCOPED_TRACE(rules);
+    const Finished end = run_server(
+        {.flags = {"-a", "127.0.0.1", "-p", "-1", "-t"},
+         .config = fmt::format(
+             "authorization {{ users = [ {{user: a, password: b, permissions: {{ {} }} }} ] }}", rules)});
+    EXPECT_EQ(end.exit_status, 1);
+    EXPECT_THAT(end.err, testing::HasSubstr("empty"));
+  }
 }
 
 TEST_P(Permissions, AU_51_AT_26_DeniedSubjectsAreWithheldFromWiderSubscriptions) {

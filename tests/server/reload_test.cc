@@ -521,19 +521,15 @@ TEST_P(Reload, OP_34_WhatCannotBeReloadedIsNamedAndNothingChanges) {
   EXPECT_EQ(client().info().value("server_name", ""), "first");
 }
 
-TEST_P(Reload, OP_34_WorkersAndBackEndStay) {
+TEST_P(Reload, OP_34_TheVerifiersThreadsStay) {
   NUNCIO_OURS_ONLY();
-  for (const auto& [before, after, name] :
-       {std::tuple{"verifier_threads: 1", "verifier_threads: 2", "verifier"}}) {
-    start_config(fmt::format("nuncio {{ {} }}\n", before) + users("{user: anna, password: p}"));
-    Client anna = as("anna");
-    const std::string reason =
-        server().reload_refused(fmt::format("nuncio {{ {} }}\n", after) + users("{user: anna, password: q}"));
-    EXPECT_THAT(reason, testing::HasSubstr("config reload not supported for"));
-    EXPECT_THAT(reason, testing::HasSubstr(name));
-    anna.ping();
-    as("anna");
-  }
+  start_config("nuncio { verifier_threads: 1 }\n" + users("{user: anna, password: p}"));
+  Client anna = as("anna");
+  const std::string reason =
+      server().reload_refused("nuncio { verifier_threads: 2 }\n" + users("{user: anna, password: q}"));
+  EXPECT_EQ(reason, "config reload not supported for VerifierThreads: old=1, new=2");
+  anna.ping();
+  as("anna");
 }
 
 TEST_P(Reload, OP_35_WhatChangedIsLogged) {
@@ -672,7 +668,8 @@ TEST_P(Reload, OP_36_APlanTellsAndChangesNothing) {
       "max_payload: 2000\n");
   const Finished plan = run(server_binary(), {"--reload-plan", std::to_string(server().pid())});
   EXPECT_EQ(plan.exit_status, 0) << plan.err;
-  for (const char* text : {"max_payload", "anna", "gone.x", "bob"})
+  for (const char* text :
+       {"max_payload = 2000", "\"anna\" would lose 1 subscription", "\"bob\" would be closed"})
     EXPECT_THAT(plan.out, testing::HasSubstr(text));
   EXPECT_THAT(plan.out, testing::Not(testing::HasSubstr("n3w")));
   anna.ping();
