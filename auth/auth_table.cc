@@ -23,9 +23,14 @@ std::optional<Decision> compare_valid(const Secret& candidate, std::span<const C
   Decision decision = refuse(refusal);
   bool is_any_valid = false;
   for (const Credential& credential : credentials) {
-    if (!credential.is_valid_at(now)) continue;
+    const bool is_hash = credential.stored->kind() == StoredSecret::Kind::hash;
+    if (!credential.is_valid_at(now)) {  // who still uses an old secret should be found in the log
+      if (!is_hash && credential.stored->matches(candidate.reveal()))
+        decision.reason = Reason::secret_not_valid_now;
+      continue;
+    }
     is_any_valid = true;
-    if (credential.stored->kind() == StoredSecret::Kind::hash) {
+    if (is_hash) {
       decision.stored.push_back(credential.stored);
     } else if (credential.stored->matches(candidate.reveal()) && user) {
       return Decision{Decision::Kind::admitted, Reason::none, {user, credential.stored}};

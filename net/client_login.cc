@@ -153,9 +153,11 @@ void Client::accept_connect(auth::Login login) {
   say_ok();
 }
 
-// A secret was looked at and did not fit: it counts against who tried.
+// A secret was looked at and did not fit: it counts against who tried, unless it was right once.
 void Client::refuse_judged(Reason reason) {
-  if (reason != Reason::credentials_missing && reason != Reason::connection_type_not_allowed) {
+  const bool is_guess = reason != Reason::credentials_missing && reason != Reason::secret_not_valid_now &&
+                        reason != Reason::connection_type_not_allowed;
+  if (is_guess) {
     const std::string line =
         worker_.server().guard.note_failure(name_of(connect_next_.credentials), network(), steady_now());
     if (!line.empty()) log::warn("{}", line);

@@ -151,8 +151,14 @@ std::string Client::effect_of(const Configuration& next) const {
   if (recheck.kind == auth::Recheck::Kind::judge)
     return fmt::format("{} would have to be who it said it is", who);
   const auto& rights = recheck.login.user->permissions;
-  const size_t forbidden = rights ? forbidden_by(*rights).size() : 0;
-  return forbidden == 0 ? "" : fmt::format("{} would lose {} subscriptions", who, forbidden);
+  const std::vector<Subscription*> forbidden = rights ? forbidden_by(*rights) : std::vector<Subscription*>();
+  if (forbidden.empty()) return {};
+  constexpr size_t named_max = 5;
+  std::string text = fmt::format("{} would lose {} subscription{}:", who, forbidden.size(),
+                                 forbidden.size() == 1 ? "" : "s");
+  for (size_t i = 0; i < std::min(forbidden.size(), named_max); ++i)
+    text += fmt::format(" {}", log::quoted(forbidden[i]->subject()));
+  return text + (forbidden.size() > named_max ? " …" : "");
 }
 
 std::string Client::describe() const {

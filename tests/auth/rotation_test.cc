@@ -69,11 +69,12 @@ TEST(Rotation, AU_72_SecretsHoldFromNotBeforeUntilNotAfter) {
     return made->decide(given("a", password), {}, ConnectionType::standard, time);
   };
   expect_admitted(at(now, "old"), "a");
-  expect_refused(at(now, "new"), Reason::wrong_password);
-  expect_refused(at(now + 30min - 1ns, "new"), Reason::wrong_password);
+  expect_refused(at(now, "neither"), Reason::wrong_password);
+  expect_refused(at(now, "new"), Reason::secret_not_valid_now);
+  expect_refused(at(now + 30min - 1ns, "new"), Reason::secret_not_valid_now);
   expect_admitted(at(now + 30min, "new"), "a");
   expect_admitted(at(now + 1h - 1ns, "old"), "a");
-  expect_refused(at(now + 1h, "old"), Reason::wrong_password);
+  expect_refused(at(now + 1h, "old"), Reason::secret_not_valid_now);
   expect_admitted(at(now + 1h, "new"), "a");
 }
 
