@@ -20,9 +20,8 @@ struct Account {
   const uint32_t index;  // dense, for tables per account
   const std::string name;
   Interest interest;
-  // On this server; changed by workers, never above the account's limit (AU-62).
-  std::atomic<int64_t> connections{0};    // logged in
-  std::atomic<int64_t> subscriptions{0};  // of connections that count theirs, because there is a limit
+  // Logged in on this server; counted by workers, never above the account's limit (AU-62).
+  std::atomic<int64_t> connections{0};
 };
 
 }  // namespace nuncio

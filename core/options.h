@@ -124,7 +124,7 @@ struct AccountOptions {
   std::vector<ExportOptions> exports;
   std::vector<ImportOptions> imports;
   std::vector<MappingOptions> mappings;
-  // On this server (AU-62); negative: no limit.
+  // On this server (AU-62), subscriptions and payload of each connection; negative: no limit.
   int64_t connections_max = -1, subscriptions_max = -1, payload_max = -1;
   std::string position;
 };

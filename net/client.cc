@@ -237,12 +237,11 @@ void Client::subscribe(const Operation& operation) {
     return violation(operation.queue.empty() ? ""
                                              : fmt::format(" using queue {}", log::quoted(operation.queue)));
   }
-  if (options.subscriptions_max != 0 && subscriptions_.size() >= options.subscriptions_max) {
+  if (subscriptions_.size() >= subscriptions_max_) {
     return say_error(wire_text(Reason::subscriptions_exceeded));
   }
   if (subscriptions_.find(operation.sid) == nullptr) {
     if (!is_valid_subject(operation.subject)) return say_error(wire_text(Reason::invalid_subject));
-    if (!count_subscription()) return say_error(wire_text(Reason::subscriptions_exceeded));
     subscriptions_.insert(account_->interest.add(worker_.id(), &connection_, operation.subject,
                                                  operation.queue, operation.sid));
   }
@@ -270,7 +269,6 @@ void Client::unsubscribe(const Operation& operation) {
 
 void Client::remove(Subscription& subscription) {
   subscriptions_.erase(&subscription);
-  count_removed(1);
   account_->interest.remove(worker_.id(), &subscription);
 }
 
@@ -279,7 +277,6 @@ void Client::on_expired(Subscription& subscription) {
 }
 
 bool Client::remove_subscriptions(unsigned count) {
-  count_removed(std::min<int64_t>(count, static_cast<int64_t>(subscriptions_.size())));
   for (; count > 0 && subscriptions_.size() != 0; --count) {
     account_->interest.remove(worker_.id(), subscriptions_.take_any());
   }

@@ -60,8 +60,6 @@ class Client final : public Session {
   bool may_publish_on(std::string_view subject);
   bool may_subscribe(const Operation& operation) const;
   void log_violation(std::string_view what, std::string_view subject);
-  bool count_subscription();
-  void count_removed(int64_t subscriptions);
 
   void execute(const Operation& operation, const BlockRef* block);
   void publish(const Operation& operation, const BlockRef* block);
@@ -98,8 +96,7 @@ class Client final : public Session {
   auth::Login login_;
   Account* account_ = nullptr;
   bool is_counted_ = false;                 // among the account's connections
-  bool are_subscriptions_counted_ = false;  // among the account's
-  int64_t account_subscriptions_max_ = -1;
+  uint64_t subscriptions_max_ = UINT64_MAX;
   std::string nonce_;                                // as sent in INFO
   std::shared_ptr<auth::SubjectVerdicts> verdicts_;  // null: it may do everything
   std::unique_ptr<auth::ResponsePermits> permits_;   // null: no allow_responses

@@ -2,6 +2,8 @@
 // both.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/log.h"
@@ -26,12 +28,11 @@ bool Client::enter_account(const auth::User& user) {
     is_counted_ = true;
     if (rules.connections_max >= 0 && others >= rules.connections_max) return false;
   }
-  account_subscriptions_max_ = rules.subscriptions_max;
-  const bool is_limited = rules.subscriptions_max >= 0;
-  const auto own = static_cast<int64_t>(subscriptions_.size());
-  if (is_limited != are_subscriptions_counted_)
-    account->subscriptions.fetch_add(is_limited ? own : -own, std::memory_order_relaxed);
-  are_subscriptions_counted_ = is_limited;
+  // For each connection, not for the account as a whole: what nats-server makes of it.
+  subscriptions_max_ =
+      worker_.options().subscriptions_max != 0 ? worker_.options().subscriptions_max : UINT64_MAX;
+  if (rules.subscriptions_max >= 0)
+    subscriptions_max_ = std::min(subscriptions_max_, static_cast<uint64_t>(rules.subscriptions_max));
   limits_ = {worker_.options().control_line_max, worker_.options().payload_max};
   if (rules.payload_max >= 0 && rules.payload_max < limits_.payload_max)
     limits_.payload_max = static_cast<uint32_t>(rules.payload_max);
@@ -42,21 +43,6 @@ bool Client::enter_account(const auth::User& user) {
 void Client::leave_account() {
   if (is_counted_) account_->connections.fetch_sub(1, std::memory_order_relaxed);
   is_counted_ = false;
-}
-
-// False when the account has all the subscriptions it may have.
-bool Client::count_subscription() {
-  if (!are_subscriptions_counted_) [[likely]]
-    return true;
-  if (account_->subscriptions.fetch_add(1, std::memory_order_relaxed) < account_subscriptions_max_)
-    return true;
-  account_->subscriptions.fetch_sub(1, std::memory_order_relaxed);
-  return false;
-}
-
-void Client::count_removed(int64_t subscriptions) {
-  if (are_subscriptions_counted_) [[unlikely]]
-    account_->subscriptions.fetch_sub(subscriptions, std::memory_order_relaxed);
 }
 
 // From the next operation on; what is subscribed already is looked at too (AU-67).
