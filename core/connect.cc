@@ -149,6 +149,7 @@ class ConnectReader {
 Reason parse_connect(std::string_view json, ConnectOptions& options) {
   // What the library accepts and JSON does not have: a byte order mark, and a NUL as the end of the text.
   if (json.starts_with('\xef') || json.find('\0') != std::string_view::npos) return Reason::parse_error;
+  const WipeDeleted wiped;  // the library's lexer keeps the text of each token to name it in an error
   ConnectReader reader(options);
   if (!Json::sax_parse(json.begin(), json.end(), &reader)) return Reason::parse_error;
   options.wants_account = reader.wants_account();

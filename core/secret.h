@@ -12,6 +12,16 @@ namespace nuncio {
 void wipe(char* text, size_t size) noexcept;
 void wipe(std::string& text) noexcept;  // wipes the whole capacity, then clears
 
+// While one lives, what this thread deletes is wiped first: for a library that handles a secret in memory of
+// its own. Not under a sanitizer, which has its own memory.
+class WipeDeleted {
+ public:
+  WipeDeleted() noexcept;
+  ~WipeDeleted();
+  WipeDeleted(const WipeDeleted&) = delete;
+  WipeDeleted& operator=(const WipeDeleted&) = delete;
+};
+
 class Secret {
  public:
   Secret() = default;

@@ -19,6 +19,8 @@ class Block {
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) free();
   }
+  // False: the caller's reference is the only one, and will be while it makes no other.
+  bool is_shared() const noexcept { return references_.load(std::memory_order_acquire) != 1; }
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   uint32_t capacity() const noexcept { return capacity_; }
 

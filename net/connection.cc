@@ -8,6 +8,7 @@
 
 #include "core/assert.h"
 #include "core/log.h"
+#include "core/secret.h"
 #include "net/server.h"
 #include "net/worker.h"
 
@@ -46,9 +47,11 @@ std::string Connection::label() const {
 }
 
 void Connection::on_received(std::string_view bytes) {
-  if (is_closing_) return;  // read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR
+  // Read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR. It may be the CONNECT of
+  // a client too many, so nothing stays of it (I8).
+  if (is_closing_) return wipe(const_cast<char*>(bytes.data()), bytes.size());
   if (paused_ != 0) [[unlikely]] {
-    input_.append(bytes);
+    append(bytes, 0);
     if (input_.view().size() > worker.options().control_line_max) pause_receive();
     return;
   }
@@ -60,12 +63,12 @@ void Connection::on_received(std::string_view bytes) {
     } else if (const void* end = std::memchr(bytes.data(), '\n', bytes.size())) {
       take = static_cast<size_t>(static_cast<const char*>(end) - bytes.data()) + 1;
     }
-    input_.append(bytes.substr(0, take), needed_);
+    append(bytes.substr(0, take), needed_);
     bytes.remove_prefix(take);
     execute_kept();
     if (is_closing_) return;
     if (paused_ != 0) {
-      if (!bytes.empty()) input_.append(bytes);
+      if (!bytes.empty()) append(bytes, 0);
       return;
     }
     if (bytes.empty()) return;
@@ -76,13 +79,24 @@ void Connection::on_received(std::string_view bytes) {
 
 void Connection::keep(std::string_view bytes, uint64_t needed) {
   needed_ = needed;
-  input_.append(bytes, needed);
+  append(bytes, needed);
+}
+
+// What is copied out of the receive buffer would stay there until somebody else's bytes come: not a CONNECT,
+// nor what a client sends while its first one is judged.
+void Connection::append(std::string_view bytes, uint64_t expected) {
+  input_.append(bytes, expected);
+  if (input_.is_confidential() || is_paused(verifying)) [[unlikely]]
+    wipe(const_cast<char*>(bytes.data()), bytes.size());
 }
 
 void Connection::execute_kept() {
   const BlockRef block = input_.block().share();  // close() lets go of the input while it is being read
   const Session::Consumed done = session->receive(input_.view(), &block);
-  if (is_closing_) return;  // the input is gone
+  if (is_closing_) {  // the input is gone
+    if (!block->is_shared()) wipe(block->data(), block->capacity());
+    return;
+  }
   input_.consume(done.bytes);
   needed_ = done.needed;
 }

@@ -140,6 +140,7 @@ class Connection : public Receiver {
   void stall_for(int64_t duration_ns);
   void resume_receive();
   void keep(std::string_view bytes, uint64_t needed);
+  void append(std::string_view bytes, uint64_t expected);
   void end_when_flushed();
   void end_now();
 

@@ -24,6 +24,13 @@ void Input::append(std::string_view bytes, uint64_t expected) {
   size_ += static_cast<uint32_t>(bytes.size());
 }
 
+// A CONNECT that was executed has wiped itself; what is dropped here may hold one that was not.
+void Input::clear() {
+  if (size_ != 0 && !block_->is_shared()) wipe(block_->data() + begin_, size_);
+  block_.reset();
+  begin_ = size_ = 0;
+}
+
 void Input::consume(size_t size) {
   begin_ += static_cast<uint32_t>(size);
   size_ -= static_cast<uint32_t>(size);

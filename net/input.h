@@ -18,10 +18,9 @@ class Input {
   void append(std::string_view bytes, uint64_t expected = 0);
   // Drops the first `size` bytes.
   void consume(size_t size);
-  void clear() {
-    block_.reset();
-    begin_ = size_ = 0;
-  }
+  void clear();
+  // It begins with a CONNECT, of which a password may be a part (I8).
+  bool is_confidential() const { return size_ != 0 && (block_->data()[begin_] | 0x20) == 'c'; }
   // The block that view() points into.
   const BlockRef& block() const { return block_; }
 
