@@ -81,6 +81,13 @@ static natsOptions* usual_options(void) {
   return options_as(env("USER"), env("PASSWORD"));
 }
 
+// Logs into the server where users differ in their rights.
+static natsOptions* options_with_rights(const char* user) {
+  natsOptions* options = options_for("RIGHTS_PORT", "");
+  natsOptions_SetUserInfo(options, user, env("PASSWORD"));
+  return options;
+}
+
 static natsStatus dial(natsConnection** out) {
   return dial_with(usual_options(), out);
 }
@@ -508,6 +515,21 @@ static bool many_connections(void) {
   return true;
 }
 
+static bool connected_again(natsConnection* nc) {
+  natsStatistics* statistics = NULL;
+  uint64_t reconnects = 0;
+  int64_t end_ms = nats_Now() + 2 * deadline_ms;
+  STEP(natsStatistics_Create(&statistics));
+  while (reconnects == 0 && nats_Now() < end_ms) {
+    nats_Sleep(10);
+    natsConnection_GetStats(nc, statistics);
+    natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &reconnects);
+  }
+  natsStatistics_Destroy(statistics);
+  CHECK(reconnects == 1, "not connected again before the deadline");
+  return true;
+}
+
 // A message to itself is what shows that the subscription is alive; the library keeps it until it is
 // connected again.
 static bool reconnect(void) {
@@ -519,19 +541,191 @@ static bool reconnect(void) {
   natsOptions_SetMaxReconnect(options, 600);
   STEP(dial_with(options, &nc));
   STEP(subscribe(&sub, nc, "alive.*", NULL));
-  natsStatistics* statistics = NULL;
-  uint64_t reconnects = 0;
-  printf("restart\n");
-  int64_t end_ms = nats_Now() + 2 * deadline_ms;
-  STEP(natsStatistics_Create(&statistics));
-  while (reconnects == 0 && nats_Now() < end_ms) {
-    nats_Sleep(10);
-    natsConnection_GetStats(nc, statistics);
-    natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &reconnects);
-  }
-  natsStatistics_Destroy(statistics);
-  CHECK(reconnects == 1, "not connected again before the deadline");
+  printf("restart users\n");
+  RUN(connected_again(nc));
   STEP(natsConnection_PublishString(nc, "alive.again", "yes"));
+  return next_is_text(sub, "yes");
+}
+
+static natsOptions* options_with_nkey(const char* name, const char* seed) {
+  natsOptions* options = options_for("RIGHTS_PORT", "");
+  natsOptions_SetNKeyFromSeed(options, env(name), env(seed));
+  return options;
+}
+static bool connect_nkey(void) {
+  return logs_in(options_with_nkey("NKEY", "NKEY_SEED"));
+}
+static bool refuse_unknown_nkey(void) {
+  return refused(options_with_nkey("UNKNOWN_NKEY", "UNKNOWN_NKEY_SEED"));
+}
+
+// The errors that no call returns: how many there were and what the last one said.
+static struct {
+  atomic_int count;
+  char text[256];
+} async_errors;
+
+static void note_error(natsConnection* nc, natsSubscription* sub, natsStatus error, void* closure) {
+  (void)sub, (void)closure;
+  const char* text = "";
+  natsConnection_GetLastError(nc, &text);
+  snprintf(async_errors.text, sizeof async_errors.text, "%s: %s", natsStatus_GetText(error), text);
+  atomic_fetch_add(&async_errors.count, 1);
+}
+
+static natsStatus dial_noting_errors(natsConnection** out, natsOptions* options) {
+  atomic_store(&async_errors.count, 0);
+  natsOptions_SetErrorHandler(options, note_error, NULL);
+  return dial_with(options, out);
+}
+
+static bool violates(int count, const char* action) {
+  char wanted[128];
+  snprintf(wanted, sizeof wanted, "Not Permitted: Permissions Violation for %s", action);
+  int64_t end_ms = nats_Now() + deadline_ms;
+  while (atomic_load(&async_errors.count) < count && nats_Now() < end_ms) nats_Sleep(10);
+  CHECK(atomic_load(&async_errors.count) == count, "%d errors", atomic_load(&async_errors.count));
+  CHECK(strstr(async_errors.text, wanted) == async_errors.text, "another error: %s", async_errors.text);
+  return true;
+}
+
+static bool permissions_publish(void) {
+  natsConnection *limited, *witness;
+  natsSubscription* seen;
+  STEP(dial_noting_errors(&limited, options_with_rights("limited")));
+  STEP(dial_with(options_with_rights(env("USER")), &witness));
+  STEP(subscribe(&seen, witness, "*.said", NULL));
+  STEP(natsConnection_PublishString(limited, "closed.said", ""));
+  RUN(violates(1, "Publish to \"closed.said\""));
+  STEP(natsConnection_PublishString(limited, "open.said", ""));
+  return next_subject_is(seen, "open.said");
+}
+
+static bool permissions_subscribe(void) {
+  natsConnection *limited, *speaker;
+  natsSubscription *all, *secret;
+  uint64_t surplus;
+  STEP(dial_noting_errors(&limited, options_with_rights("limited")));
+  STEP(dial_with(options_with_rights(env("USER")), &speaker));
+  STEP(subscribe(&all, limited, "open.>", NULL));
+  STEP(subscribe(&secret, limited, "open.secret", NULL));
+  RUN(violates(1, "Subscription to \"open.secret\""));
+  STEP(natsConnection_PublishString(speaker, "open.secret", ""));
+  STEP(natsConnection_PublishString(speaker, "open.said", ""));
+  RUN(next_subject_is(all, "open.said"));
+  STEP(natsSubscription_QueuedMsgs(secret, &surplus));
+  CHECK(surplus == 0, "secret messages");
+  return true;
+}
+
+static void answer_twice(natsConnection* nc, natsSubscription* sub, natsMsg* msg, void* closure) {
+  (void)sub, (void)closure;
+  natsConnection_PublishString(nc, natsMsg_GetReply(msg), "first");
+  natsConnection_PublishString(nc, natsMsg_GetReply(msg), "second");
+  natsMsg_Destroy(msg);
+}
+
+static bool answers(natsConnection* nc, const char* subject, const char* question, const char* wanted) {
+  natsMsg* msg = NULL;
+  STEP(natsConnection_RequestString(&msg, nc, subject, question, deadline_ms));
+  bool same = strcmp(natsMsg_GetData(msg), wanted) == 0;
+  natsMsg_Destroy(msg);
+  CHECK(same, "another answer than %s", wanted);
+  return true;
+}
+
+static bool allow_responses(void) {
+  natsConnection *responder, *asker;
+  STEP(dial_noting_errors(&responder, options_with_rights("responder")));
+  STEP(dial_with(options_with_rights(env("USER")), &asker));
+  STEP(subscribe_callback(responder, "help", answer_twice, NULL));
+  for (int i = 1; i <= 2; i++) {
+    RUN(answers(asker, "help", "", "first"));
+    RUN(violates(i, "Publish to \"_INBOX."));
+  }
+  return true;
+}
+
+static bool service_import(void) {
+  natsConnection *service, *importer;
+  STEP(dial_with(options_with_rights(env("USER")), &service));
+  STEP(dial_with(options_with_rights("importer"), &importer));
+  STEP(subscribe_callback(service, "time", answer, NULL));
+  for (int i = 0; i < 10; i++) {
+    char question[16], wanted[32];
+    snprintf(question, sizeof question, "%d", i);
+    snprintf(wanted, sizeof wanted, "re:%d", i);
+    RUN(answers(importer, "own.time", question, wanted));
+  }
+  return no_answer(importer, "time");
+}
+
+static bool service_import_no_responders(void) {
+  natsConnection* importer;
+  STEP(dial_with(options_with_rights("importer"), &importer));
+  return no_answer(importer, "own.nothing");
+}
+
+static bool stream_import(void) {
+  natsConnection *source, *importer;
+  natsSubscription *imported, *own;
+  natsMsg* msg = NULL;
+  uint64_t surplus;
+  STEP(dial_with(options_with_rights(env("USER")), &source));
+  STEP(dial_with(options_with_rights("importer"), &importer));
+  STEP(subscribe(&imported, importer, "from_own.news.>", NULL));
+  STEP(subscribe(&own, importer, "news.>", NULL));
+  STEP(natsConnection_PublishRequestString(source, "news.today", "answer.here", "hello"));
+  STEP(natsSubscription_NextMsg(&msg, imported, deadline_ms));
+  bool good = strcmp(natsMsg_GetSubject(msg), "from_own.news.today") == 0 &&
+              strcmp(natsMsg_GetReply(msg), "answer.here") == 0 && strcmp(natsMsg_GetData(msg), "hello") == 0;
+  natsMsg_Destroy(msg);
+  CHECK(good, "message differs");
+  STEP(natsSubscription_QueuedMsgs(own, &surplus));
+  CHECK(surplus == 0, "messages of another account");
+  return true;
+}
+
+// The client comes back by itself: the second URL of its list has the new password.
+static bool reload_password(void) {
+  natsConnection *changed, *other;
+  natsSubscription* sub;
+  char urls[2][128];
+  const char* servers[2] = {urls[0], urls[1]};
+  static const char* passwords[2] = {"PASSWORD", "NEXT_PASSWORD"};
+  for (int i = 0; i < 2; i++)
+    snprintf(urls[i], sizeof urls[i], "nats://carol:%s@%s:%s", env(passwords[i]), env("HOST"),
+             env("RIGHTS_PORT"));
+  natsOptions* options = options_for("RIGHTS_PORT", "");
+  natsOptions_SetURL(options, NULL);
+  natsOptions_SetServers(options, servers, 2);
+  natsOptions_SetNoRandomize(options, true);
+  natsOptions_SetAllowReconnect(options, true);
+  natsOptions_SetReconnectWait(options, 50);
+  natsOptions_SetMaxReconnect(options, 600);
+  STEP(dial_with(options, &changed));
+  STEP(dial_with(options_with_rights(env("USER")), &other));
+  STEP(subscribe(&sub, other, "still.here", NULL));
+  printf("reload rights\n");
+  RUN(connected_again(changed));
+  STEP(natsConnection_PublishString(changed, "still.here", "yes"));
+  RUN(next_is_text(sub, "yes"));
+  return refused(options_with_rights("carol"));
+}
+
+static bool token_rotation(void) {
+  natsConnection *old, *rotated, *late;
+  natsSubscription* sub;
+  STEP(dial_with(options_with_token("TOKEN_PORT", env("TOKEN")), &old));
+  STEP(dial_with(options_with_token("TOKEN_PORT", env("NEXT_TOKEN")), &rotated));
+  STEP(subscribe(&sub, rotated, "still.here", NULL));
+  printf("reload token\n");
+  int64_t end_ms = nats_Now() + 2 * deadline_ms;
+  while (!natsConnection_IsClosed(old) && nats_Now() < end_ms) nats_Sleep(10);
+  CHECK(natsConnection_IsClosed(old), "not closed before the deadline");
+  RUN(refused(options_with_token("TOKEN_PORT", env("TOKEN"))));
+  STEP(dial_with(options_with_token("TOKEN_PORT", env("NEXT_TOKEN")), &late));
+  STEP(natsConnection_PublishString(late, "still.here", "yes"));
   return next_is_text(sub, "yes");
 }
 
@@ -579,6 +773,16 @@ int main(void) {
       SCENARIO(payload_above_max),
       SCENARIO(many_connections),
       SCENARIO(reconnect),
+      SCENARIO(connect_nkey),
+      SCENARIO(refuse_unknown_nkey),
+      SCENARIO(permissions_publish),
+      SCENARIO(permissions_subscribe),
+      SCENARIO(allow_responses),
+      SCENARIO(service_import),
+      SCENARIO(service_import_no_responders),
+      SCENARIO(stream_import),
+      SCENARIO(reload_password),
+      SCENARIO(token_rotation),
   };
   int status = 0;
   setvbuf(stdout, NULL, _IOLBF, 0);

@@ -55,6 +55,13 @@ func dial(options ...nats.Option) *nats.Conn {
 	return nc
 }
 
+// Logs into the server where users differ in their rights.
+func dialAs(user, password string, options ...nats.Option) *nats.Conn {
+	nc, err := dialTo(at("RIGHTS_PORT"), append([]nats.Option{nats.UserInfo(user, password)}, options...)...)
+	must(err)
+	return nc
+}
+
 func subscribe(nc *nats.Conn, subject string) *nats.Subscription {
 	sub, err := nc.SubscribeSync(subject)
 	must(err)
@@ -297,12 +304,13 @@ func drain() {
 	noAnswer(b, "drained")
 }
 
-func wait(event <-chan struct{}) {
+func wait[T any](event <-chan T) (got T) {
 	select {
-	case <-event:
+	case got = <-event:
 	case <-time.After(2 * deadline):
 		panic(failure("deadline passed"))
 	}
+	return got
 }
 
 func largePayload() {
@@ -356,9 +364,132 @@ func reconnect() {
 	must(err)
 	open = append(open, nc)
 	sub := subscribe(nc, "alive.*")
-	fmt.Println("restart")
+	fmt.Println("restart users")
 	wait(back)
 	publish(nc, "alive.again", "yes")
+	equal(string(next(sub).Data), "yes", "payload")
+}
+
+func nkey(seed string) nats.Option {
+	option, err := nats.NkeyOptionFromSeed(env(seed))
+	must(err)
+	return option
+}
+
+// The option fills the channel with the errors that no call returns.
+func asyncErrors() (nats.Option, <-chan error) {
+	errs := make(chan error, 16)
+	return nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { errs <- err }), errs
+}
+
+func expectViolation(errs <-chan error, action string) {
+	said := wait(errs).Error()
+	check(strings.HasPrefix(said, "nats: Permissions Violation for "+action), "another error: %s", said)
+}
+
+func permissionsPublish() {
+	handler, errs := asyncErrors()
+	limited, witness := dialAs("limited", env("PASSWORD"), handler), dialAs(env("USER"), env("PASSWORD"))
+	seen := subscribe(witness, "*.said")
+	publish(limited, "closed.said", "")
+	expectViolation(errs, `Publish to "closed.said"`)
+	publish(limited, "open.said", "")
+	equal(next(seen).Subject, "open.said", "subject")
+}
+
+func permissionsSubscribe() {
+	handler, errs := asyncErrors()
+	limited, speaker := dialAs("limited", env("PASSWORD"), handler), dialAs(env("USER"), env("PASSWORD"))
+	all := subscribe(limited, "open.>")
+	secret, err := limited.SubscribeSync("open.secret")
+	must(err)
+	expectViolation(errs, `Subscription to "open.secret"`)
+	publish(speaker, "open.secret", "")
+	publish(speaker, "open.said", "")
+	equal(next(all).Subject, "open.said", "subject")
+	surplus, _, err := secret.Pending()
+	must(err)
+	equal(surplus, 0, "secret messages")
+}
+
+func allowResponses() {
+	handler, errs := asyncErrors()
+	responder, asker := dialAs("responder", env("PASSWORD"), handler), dialAs(env("USER"), env("PASSWORD"))
+	_, err := responder.Subscribe("help", func(m *nats.Msg) {
+		_ = m.Respond([]byte("first"))
+		_ = m.Respond([]byte("second"))
+	})
+	must(err)
+	must(responder.Flush())
+	for i := 0; i < 2; i++ {
+		m, err := asker.Request("help", nil, deadline)
+		must(err)
+		equal(string(m.Data), "first", "answer")
+		expectViolation(errs, `Publish to "_INBOX.`)
+	}
+}
+
+func serviceImport() {
+	service, importer := dialAs(env("USER"), env("PASSWORD")), dialAs("importer", env("PASSWORD"))
+	_, err := service.Subscribe("time", func(m *nats.Msg) { _ = m.Respond(append([]byte("re:"), m.Data...)) })
+	must(err)
+	must(service.Flush())
+	for i := 0; i < 10; i++ {
+		m, err := importer.Request("own.time", []byte(strconv.Itoa(i)), deadline)
+		must(err)
+		equal(string(m.Data), "re:"+strconv.Itoa(i), "answer")
+	}
+	noAnswer(importer, "time")
+}
+
+func streamImport() {
+	source, importer := dialAs(env("USER"), env("PASSWORD")), dialAs("importer", env("PASSWORD"))
+	imported, own := subscribe(importer, "from_own.news.>"), subscribe(importer, "news.>")
+	must(source.PublishRequest("news.today", "answer.here", []byte("hello")))
+	m := next(imported)
+	equal(m.Subject+" "+m.Reply+" "+string(m.Data), "from_own.news.today answer.here hello", "message")
+	surplus, _, err := own.Pending()
+	must(err)
+	equal(surplus, 0, "messages of another account")
+}
+
+// The client comes back by itself: the second URL of its list has the new password.
+func reloadPassword() {
+	back := make(chan struct{})
+	handler, errs := asyncErrors()
+	carol := func(password string) string {
+		return withUserinfo("RIGHTS_PORT", url.UserPassword("carol", env(password)))
+	}
+	changed, err := nats.Connect(carol("PASSWORD")+","+carol("NEXT_PASSWORD"), nats.DontRandomize(), handler,
+		nats.Timeout(deadline), nats.ReconnectWait(50*time.Millisecond), nats.MaxReconnects(600),
+		nats.ReconnectHandler(func(*nats.Conn) { close(back) }))
+	must(err)
+	open = append(open, changed)
+	sub := subscribe(dialAs(env("USER"), env("PASSWORD")), "still.here")
+	fmt.Println("reload rights")
+	wait(back)
+	fails(wait(errs), nats.ErrAuthorization)
+	publish(changed, "still.here", "yes")
+	equal(string(next(sub).Data), "yes", "payload")
+	refused(carol("PASSWORD"))
+}
+
+func tokenRotation() {
+	ended := make(chan struct{})
+	handler, errs := asyncErrors()
+	where := at("TOKEN_PORT")
+	_, err := dialTo(where, nats.Token(env("TOKEN")), handler, nats.ClosedHandler(func(*nats.Conn) { close(ended) }))
+	must(err)
+	rotated, err := dialTo(where, nats.Token(env("NEXT_TOKEN")))
+	must(err)
+	sub := subscribe(rotated, "still.here")
+	fmt.Println("reload token")
+	wait(ended)
+	fails(wait(errs), nats.ErrAuthorization)
+	refused(where, nats.Token(env("TOKEN")))
+	late, err := dialTo(where, nats.Token(env("NEXT_TOKEN")))
+	must(err)
+	publish(late, "still.here", "yes")
 	equal(string(next(sub).Data), "yes", "payload")
 }
 
@@ -367,6 +498,7 @@ func scenarios() []struct {
 	run  func()
 } {
 	users, tokens, hashedTokens := at("USERS_PORT"), at("TOKEN_PORT"), at("HASHED_TOKEN_PORT")
+	rights := at("RIGHTS_PORT")
 	as := func(user, password string) nats.Option { return nats.UserInfo(user, password) }
 	return []struct {
 		name string
@@ -404,6 +536,16 @@ func scenarios() []struct {
 		{"payload_above_max", payloadAboveMax},
 		{"many_connections", manyConnections},
 		{"reconnect", reconnect},
+		{"connect_nkey", func() { logsIn(rights, nkey("NKEY_SEED")) }},
+		{"refuse_unknown_nkey", func() { refused(rights, nkey("UNKNOWN_NKEY_SEED")) }},
+		{"permissions_publish", permissionsPublish},
+		{"permissions_subscribe", permissionsSubscribe},
+		{"allow_responses", allowResponses},
+		{"service_import", serviceImport},
+		{"service_import_no_responders", func() { noAnswer(dialAs("importer", env("PASSWORD")), "own.nothing") }},
+		{"stream_import", streamImport},
+		{"reload_password", reloadPassword},
+		{"token_rotation", tokenRotation},
 	}
 }
 

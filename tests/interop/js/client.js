@@ -1,6 +1,7 @@
 // The scenarios of the interoperability tests with nats.js; ../README.md says what each one proves.
 "use strict";
-const { connect, headers, Empty, ErrorCode, Events, StringCodec } = require("nats");
+const { readFileSync } = require("fs");
+const { connect, headers, nkeyAuthenticator, Empty, ErrorCode, Events, StringCodec } = require("nats");
 
 const env = (name) => process.env["NUNCIO_" + name];
 const at = (port) => `${env("HOST")}:${env(port)}`;
@@ -65,6 +66,26 @@ function from_url(url) {
   const { hostname, port, username, password } = new URL(url);
   const servers = `${hostname}:${port}`;
   return only(password ? { servers, user: username, pass: password } : { servers, token: username });
+}
+
+// Users of the server where they differ in their rights.
+const as = (user, options) => ({ servers: at("RIGHTS_PORT"), user, ...options });
+const by_nkey = (seed) =>
+  only({ servers: at("RIGHTS_PORT"), authenticator: nkeyAuthenticator(text.encode(readFileSync(env(seed), "utf8").trim())) });
+
+// Says what the server next refuses for want of rights; only what comes after the call.
+function violation(nc) {
+  const statuses = nc.status();
+  return deadline(
+    (async () => {
+      for await (const { type, data, permissionContext } of statuses) {
+        if (type === Events.Error && data === ErrorCode.PermissionsViolation) {
+          return `${permissionContext.operation} ${permissionContext.subject}`;
+        }
+      }
+    })(),
+    20000
+  );
 }
 
 async function two() {
@@ -282,9 +303,118 @@ const scenarios = {
     const back = (async () => {
       for await (const status of nc.status()) if (status.type === Events.Reconnect) return;
     })();
-    console.log("restart");
+    console.log("restart users");
     await deadline(back, 40000);
     nc.publish("alive.again", text.encode("yes"));
+    equal(text.decode((await take(sub, 1))[0].data), "yes", "payload");
+  },
+
+  connect_nkey: () => logs_in(by_nkey("NKEY_SEED")),
+  refuse_unknown_nkey: () => refused(by_nkey("UNKNOWN_NKEY_SEED")),
+
+  async permissions_publish() {
+    const [limited, witness] = [await dial(as("limited")), await dial(as(env("USER")))];
+    const seen = witness.subscribe("*.said");
+    await witness.flush();
+    const refusal = violation(limited);
+    limited.publish("closed.said");
+    equal(await refusal, "publish closed.said", "refused");
+    limited.publish("open.said");
+    equal((await take(seen, 1))[0].subject, "open.said", "subject");
+  },
+
+  async permissions_subscribe() {
+    const [limited, speaker] = [await dial(as("limited")), await dial(as(env("USER")))];
+    const refusal = violation(limited);
+    const all = limited.subscribe("open.>");
+    const secret = take(limited.subscribe("open.secret"), 1);
+    equal(await refusal, "subscription open.secret", "refused");
+    await expect_error(secret, ErrorCode.PermissionsViolation);
+    await limited.flush();
+    speaker.publish("open.secret");
+    speaker.publish("open.said");
+    equal((await take(all, 1))[0].subject, "open.said", "subject");
+  },
+
+  async allow_responses() {
+    const [responder, asker] = [await dial(as("responder")), await dial(as(env("USER")))];
+    responder.subscribe("help", {
+      callback: (_, m) => {
+        m.respond(text.encode("first"));
+        m.respond(text.encode("second"));
+      },
+    });
+    await responder.flush();
+    for (let i = 0; i < 2; i++) {
+      const refusal = violation(responder);
+      equal(text.decode((await asker.request("help", Empty, { timeout: 20000 })).data), "first", "answer");
+      check((await refusal).startsWith("publish _INBOX."), "another refusal");
+    }
+  },
+
+  async service_import() {
+    const [service, importer] = [await dial(as(env("USER"))), await dial(as("importer"))];
+    service.subscribe("time", { callback: (_, m) => m.respond(text.encode("re:" + text.decode(m.data))) });
+    await service.flush();
+    for (let i = 0; i < 10; i++) {
+      const m = await importer.request("own.time", text.encode(String(i)), { timeout: 20000 });
+      equal(text.decode(m.data), `re:${i}`, "answer");
+    }
+    await expect_error(importer.request("time", Empty, { timeout: 20000 }), ErrorCode.NoResponders);
+  },
+
+  async service_import_no_responders() {
+    const importer = await dial(as("importer"));
+    await expect_error(importer.request("own.nothing", Empty, { timeout: 20000 }), ErrorCode.NoResponders);
+  },
+
+  async stream_import() {
+    const [source, importer] = [await dial(as(env("USER"))), await dial(as("importer"))];
+    const imported = importer.subscribe("from_own.news.>");
+    const own = importer.subscribe("news.>");
+    await importer.flush();
+    source.publish("news.today", text.encode("hello"), { reply: "answer.here" });
+    const [m] = await take(imported, 1);
+    equal(`${m.subject} ${m.reply} ${text.decode(m.data)}`, "from_own.news.today answer.here hello", "message");
+    equal(own.getReceived(), 0, "messages of another account");
+  },
+
+  // The client comes back by itself, with the password that it is given when it asks again.
+  async reload_password() {
+    let password = env("PASSWORD");
+    const authenticator = () => ({ user: "carol", pass: password });
+    const carol = only({ servers: at("RIGHTS_PORT"), authenticator });
+    const changed = await dial({ ...carol, reconnect: true, reconnectTimeWait: 50, maxReconnectAttempts: 600 });
+    const other = await dial(as(env("USER")));
+    const sub = other.subscribe("still.here");
+    await other.flush();
+    const types = [];
+    const back = (async () => {
+      for await (const { type } of changed.status()) {
+        types.push(type);
+        if (type === Events.Reconnect) return;
+      }
+    })();
+    password = env("NEXT_PASSWORD");
+    console.log("reload rights");
+    await deadline(back, 40000);
+    check(types.includes(Events.Error), "closed without a word");
+    changed.publish("still.here", text.encode("yes"));
+    equal(text.decode((await take(sub, 1))[0].data), "yes", "payload");
+    password = env("PASSWORD");
+    await refused(carol);
+  },
+
+  async token_rotation() {
+    const old = await dial(by_token("TOKEN_PORT", env("TOKEN")));
+    const rotated = await dial(by_token("TOKEN_PORT", env("NEXT_TOKEN")));
+    const sub = rotated.subscribe("still.here");
+    await rotated.flush();
+    console.log("reload token");
+    equal((await deadline(old.closed(), 40000))?.code, ErrorCode.AuthorizationViolation, "why it was closed");
+    await refused(by_token("TOKEN_PORT", env("TOKEN")));
+    const late = await dial(by_token("TOKEN_PORT", env("NEXT_TOKEN")));
+    late.publish("still.here", text.encode("yes"));
     equal(text.decode((await take(sub, 1))[0].data), "yes", "payload");
   },
 };

@@ -34,6 +34,11 @@ async def dial(servers=None, **options):
     return nc
 
 
+async def dial_as(user, password="", **options):
+    """To the server where users differ in their rights."""
+    return await dial(url("RIGHTS_PORT"), user=user, password=password or env("PASSWORD"), **options)
+
+
 async def two():
     return await dial(), await dial()
 
@@ -328,9 +333,134 @@ async def reconnect():
     nc = await dial(allow_reconnect=True, reconnect_time_wait=0.05, max_reconnect_attempts=600, reconnected_cb=note)
     sub = await nc.subscribe("alive.*")
     await settle(nc)
-    print("restart", flush=True)
+    print("restart users", flush=True)
     await asyncio.wait_for(back.wait(), 2 * DEADLINE_S)
     await nc.publish("alive.again", b"yes")
+    equal((await take(sub, 1))[0].data, b"yes", "payload")
+
+
+class Violations:
+    """What the server says about rights, which the library tells its error callback only, and in small letters."""
+
+    def __init__(self):
+        self.said = asyncio.Queue()
+
+    async def note(self, error):
+        await self.said.put(str(error))
+
+    async def expect(self, action):
+        said = await asyncio.wait_for(self.said.get(), DEADLINE_S)
+        assert said.startswith(f"nats: permissions violation for {action.lower()}"), said
+
+
+async def connect_nkey():
+    await logs_in(url("RIGHTS_PORT"), nkeys_seed=env("NKEY_SEED"))
+
+
+async def refuse_unknown_nkey():
+    await refused(url("RIGHTS_PORT"), nkeys_seed=env("UNKNOWN_NKEY_SEED"))
+
+
+async def permissions_publish():
+    violations = Violations()
+    limited, witness = await dial_as("limited", error_cb=violations.note), await dial_as(env("USER"))
+    seen = await witness.subscribe("*.said")
+    await settle(witness)
+    await limited.publish("closed.said", b"")
+    await violations.expect('Publish to "closed.said"')
+    await limited.publish("open.said", b"")
+    equal((await take(seen, 1))[0].subject, "open.said", "subject")
+
+
+async def permissions_subscribe():
+    violations = Violations()
+    limited, speaker = await dial_as("limited", error_cb=violations.note), await dial_as(env("USER"))
+    everything = await limited.subscribe("open.>")
+    secret = await limited.subscribe("open.secret")
+    await violations.expect('Subscription to "open.secret"')
+    await settle(limited)
+    for subject in ["open.secret", "open.said"]:
+        await speaker.publish(subject, b"")
+    equal((await take(everything, 1))[0].subject, "open.said", "subject")
+    equal(secret.pending_msgs, 0, "secret messages")
+
+
+async def allow_responses():
+    violations = Violations()
+    responder, asker = await dial_as("responder", error_cb=violations.note), await dial_as(env("USER"))
+
+    async def answer_twice(message):
+        await message.respond(b"first")
+        await message.respond(b"second")
+
+    await responder.subscribe("help", cb=answer_twice)
+    await settle(responder)
+    for _ in range(2):
+        equal((await asker.request("help", b"", timeout=DEADLINE_S)).data, b"first", "answer")
+        await violations.expect('Publish to "_INBOX.')
+
+
+async def service_import():
+    service, importer = await dial_as(env("USER")), await dial_as("importer")
+
+    async def answer(message):
+        await message.respond(b"re:" + message.data)
+
+    await service.subscribe("time", cb=answer)
+    await settle(service)
+    for i in range(10):
+        equal((await importer.request("own.time", b"%d" % i, timeout=DEADLINE_S)).data, b"re:%d" % i, "answer")
+    await no_answer(importer, "time")
+
+
+async def service_import_no_responders():
+    await no_answer(await dial_as("importer"), "own.nothing")
+
+
+async def stream_import():
+    source, importer = await dial_as(env("USER")), await dial_as("importer")
+    imported, own = await importer.subscribe("from_own.news.>"), await importer.subscribe("news.>")
+    await settle(importer)
+    await source.publish("news.today", b"hello", reply="answer.here")
+    (message,) = await take(imported, 1)
+    equal((message.subject, message.reply, message.data), ("from_own.news.today", "answer.here", b"hello"), "message")
+    equal(own.pending_msgs, 0, "messages of another account")
+
+
+async def dial_noting_the_end(*arguments, **options):
+    """A connection, and the event of its end. The library does not come back from a refusal by itself."""
+    end = asyncio.Event()
+
+    async def note():
+        end.set()
+
+    return await dial(*arguments, closed_cb=note, **options), end
+
+
+async def reload_password():
+    changed, end = await dial_noting_the_end(url("RIGHTS_PORT"), user="carol", password=env("PASSWORD"))
+    other = await dial_as(env("USER"))
+    sub = await other.subscribe("still.here")
+    await settle(other)
+    print("reload rights", flush=True)
+    await asyncio.wait_for(end.wait(), 2 * DEADLINE_S)
+    equal(type(changed.last_error), errors.AuthorizationError, "last error")
+    await refused(url("RIGHTS_PORT"), user="carol", password=env("PASSWORD"))
+    again = await dial_as("carol", env("NEXT_PASSWORD"))
+    await again.publish("still.here", b"yes")
+    equal((await take(sub, 1))[0].data, b"yes", "payload")
+
+
+async def token_rotation():
+    _, end = await dial_noting_the_end(url("TOKEN_PORT"), token=env("TOKEN"))
+    rotated = await dial(url("TOKEN_PORT"), token=env("NEXT_TOKEN"))
+    sub = await rotated.subscribe("still.here")
+    await settle(rotated)
+    print("reload token", flush=True)
+    await asyncio.wait_for(end.wait(), 2 * DEADLINE_S)
+    await refused(url("TOKEN_PORT"), token=env("TOKEN"))
+    late = await dial(url("TOKEN_PORT"), token=env("NEXT_TOKEN"))
+    await late.publish("still.here", b"yes")
     equal((await take(sub, 1))[0].data, b"yes", "payload")
 
 
@@ -342,6 +472,10 @@ SCENARIOS = [
     publish_subscribe, payload_bytes, wildcards, order, no_echo, verbose_pedantic,
     queue_group, request_reply, no_responders, headers, unsubscribe, unsubscribe_max, drain,
     large_payload, payload_above_max, many_connections, reconnect,
+    connect_nkey, refuse_unknown_nkey,
+    permissions_publish, permissions_subscribe, allow_responses,
+    service_import, service_import_no_responders, stream_import,
+    reload_password, token_rotation,
 ]
 
 

@@ -1,11 +1,12 @@
 //! The scenarios of the interoperability tests with async-nats; ../../README.md says what each one proves.
 
 use async_nats::{
-    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, PublishErrorKind, RequestErrorKind, ServerAddr,
-    Subscriber,
+    Auth, Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, PublishErrorKind, RequestErrorKind, ServerAddr,
+    ServerError, Subscriber,
 };
-use futures_util::{future::join_all, StreamExt};
-use std::{collections::HashSet, env, fmt::Debug, future::Future, time::Duration};
+use futures_util::{future::join_all, FutureExt, StreamExt};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{collections::HashSet, env, fmt::Debug, fs, future::Future, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -340,29 +341,159 @@ async fn many_connections() -> Outcome {
     Ok(())
 }
 
-async fn reconnect() -> Outcome {
-    let (sender, mut events) = mpsc::unbounded_channel();
-    let nc = usual_options()
-        .reconnect_delay_callback(|_| Duration::from_millis(50))
-        .event_callback(move |event| {
-            let _ = sender.send(event);
-            async {}
-        })
-        .connect(at("USERS_PORT"))
-        .await
-        .map_err(text)?;
-    let mut sub = subscribe(&nc, "alive.*").await?;
-    println!("restart");
-    let mut was_disconnected = false;
+type Events = mpsc::UnboundedReceiver<Event>;
+
+/// A connection that comes back by itself, and what it says of itself meanwhile.
+async fn dial_with_events(options: ConnectOptions, server: String) -> Result<(Client, Events), String> {
+    let (sender, events) = mpsc::unbounded_channel();
+    let options = options.reconnect_delay_callback(|_| Duration::from_millis(50)).event_callback(move |event| {
+        let _ = sender.send(event);
+        async {}
+    });
+    Ok((options.connect(server).await.map_err(text)?, events))
+}
+
+/// Skips events up to the wanted one.
+async fn event(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Outcome {
     loop {
-        match timeout(2 * DEADLINE, events.recv()).await.map_err(text)? {
-            Some(Event::Disconnected) => was_disconnected = true,
-            Some(Event::Connected) if was_disconnected => break,
-            None => return Err("no more events".into()),
-            _ => {}
+        let event = timeout(2 * DEADLINE, events.recv()).await.map_err(text)?.ok_or("no more events")?;
+        if wanted(&event) {
+            return Ok(());
         }
     }
+}
+
+async fn reconnect() -> Outcome {
+    let (nc, mut events) = dial_with_events(usual_options(), at("USERS_PORT")).await?;
+    let mut sub = subscribe(&nc, "alive.*").await?;
+    println!("restart users");
+    event(&mut events, |event| *event == Event::Disconnected).await?;
+    event(&mut events, |event| *event == Event::Connected).await?;
     publish(&nc, "alive.again", "yes").await?;
+    next_is(&mut sub, "yes").await
+}
+
+fn by_nkey(seed: &str) -> ConnectOptions {
+    ConnectOptions::with_nkey(fs::read_to_string(var(seed)).unwrap_or_default().trim().into())
+}
+
+/// A user of the server where they differ in their rights.
+async fn dial_as(user: &str) -> Result<Client, String> {
+    options_as(user, &var("PASSWORD")).connect(at("RIGHTS_PORT")).await.map_err(text)
+}
+
+async fn dial_as_with_events(user: &str) -> Result<(Client, Events), String> {
+    dial_with_events(options_as(user, &var("PASSWORD")), at("RIGHTS_PORT")).await
+}
+
+/// Rights that are missing are told by an event only.
+async fn violation(events: &mut Events, action: &str) -> Outcome {
+    let wanted = format!("Permissions Violation for {action}");
+    event(events, |event| matches!(event, Event::ServerError(ServerError::Other(said)) if said.starts_with(&wanted))).await
+}
+
+async fn permissions_publish() -> Outcome {
+    let (limited, mut events) = dial_as_with_events("limited").await?;
+    let witness = dial_as(&var("USER")).await?;
+    let mut seen = subscribe(&witness, "*.said").await?;
+    publish(&limited, "closed.said", "").await?;
+    violation(&mut events, r#"Publish to "closed.said""#).await?;
+    publish(&limited, "open.said", "").await?;
+    next_subjects_are(&mut seen, &["open.said"]).await
+}
+
+async fn permissions_subscribe() -> Outcome {
+    let (limited, mut events) = dial_as_with_events("limited").await?;
+    let speaker = dial_as(&var("USER")).await?;
+    let mut all = subscribe(&limited, "open.>").await?;
+    let mut secret = subscribe(&limited, "open.secret").await?;
+    violation(&mut events, r#"Subscription to "open.secret""#).await?;
+    publish(&speaker, "open.secret", "").await?;
+    publish(&speaker, "open.said", "").await?;
+    next_subjects_are(&mut all, &["open.said"]).await?;
+    equal(secret.next().now_or_never().is_none(), true, "no secret message")
+}
+
+async fn allow_responses() -> Outcome {
+    let (responder, mut events) = dial_as_with_events("responder").await?;
+    let asker = dial_as(&var("USER")).await?;
+    let mut sub = subscribe(&responder, "help").await?;
+    tokio::spawn(async move {
+        while let Some(message) = sub.next().await {
+            let reply = message.reply.unwrap();
+            let _ = responder.publish(reply.clone(), "first".into()).await;
+            let _ = responder.publish(reply, "second".into()).await;
+        }
+    });
+    for _ in 0..2 {
+        let message = asker.request("help", "".into()).await.map_err(text)?;
+        equal(message.payload.as_ref(), b"first", "answer")?;
+        violation(&mut events, r#"Publish to "_INBOX."#).await?;
+    }
+    Ok(())
+}
+
+async fn service_import() -> Outcome {
+    let (service, importer) = (dial_as(&var("USER")).await?, dial_as("importer").await?);
+    let mut sub = subscribe(&service, "time").await?;
+    tokio::spawn(async move {
+        while let Some(message) = sub.next().await {
+            let answer = [b"re:", message.payload.as_ref()].concat();
+            let _ = service.publish(message.reply.unwrap(), answer.into()).await;
+        }
+    });
+    for i in 0..10 {
+        let message = importer.request("own.time", i.to_string().into()).await.map_err(text)?;
+        equal(message.payload.as_ref(), format!("re:{i}").as_bytes(), "answer")?;
+    }
+    no_answer(&importer, "time").await
+}
+
+async fn stream_import() -> Outcome {
+    let (source, importer) = (dial_as(&var("USER")).await?, dial_as("importer").await?);
+    let mut imported = subscribe(&importer, "from_own.news.>").await?;
+    let mut own = subscribe(&importer, "news.>").await?;
+    source.publish_with_reply("news.today", "answer.here", "hello".into()).await.map_err(text)?;
+    let message = next(&mut imported).await?;
+    equal(message.subject.as_str(), "from_own.news.today", "subject")?;
+    equal(message.reply.as_deref(), Some("answer.here"), "reply")?;
+    equal(message.payload.as_ref(), b"hello", "payload")?;
+    equal(own.next().now_or_never().is_none(), true, "no message of another account")
+}
+
+/// The client comes back by itself: the second time it is asked for credentials it has the new ones.
+async fn reload_password() -> Outcome {
+    let is_first = AtomicBool::new(true);
+    let credentials = ConnectOptions::with_auth_callback(move |_| {
+        let password = if is_first.swap(false, Ordering::Relaxed) { "PASSWORD" } else { "NEXT_PASSWORD" };
+        async move {
+            let mut auth = Auth::new();
+            (auth.username, auth.password) = (Some("carol".into()), Some(var(password)));
+            Ok(auth)
+        }
+    });
+    let (changed, mut events) = dial_with_events(credentials, at("RIGHTS_PORT")).await?;
+    let other = dial_as(&var("USER")).await?;
+    let mut sub = subscribe(&other, "still.here").await?;
+    println!("reload rights");
+    event(&mut events, |event| *event == Event::ServerError(ServerError::AuthorizationViolation)).await?;
+    event(&mut events, |event| *event == Event::Connected).await?;
+    publish(&changed, "still.here", "yes").await?;
+    next_is(&mut sub, "yes").await?;
+    refused(options_as("carol", &var("PASSWORD")), at("RIGHTS_PORT")).await
+}
+
+async fn token_rotation() -> Outcome {
+    let (old, mut events) = dial_with_events(by_token(&var("TOKEN")).max_reconnects(1), at("TOKEN_PORT")).await?;
+    let rotated = by_token(&var("NEXT_TOKEN")).connect(at("TOKEN_PORT")).await.map_err(text)?;
+    let mut sub = subscribe(&rotated, "still.here").await?;
+    println!("reload token");
+    event(&mut events, |event| *event == Event::ServerError(ServerError::AuthorizationViolation)).await?;
+    event(&mut events, |event| *event == Event::Disconnected).await?;
+    drop(old);
+    refused(by_token(&var("TOKEN")), at("TOKEN_PORT")).await?;
+    let late = by_token(&var("NEXT_TOKEN")).connect(at("TOKEN_PORT")).await.map_err(text)?;
+    publish(&late, "still.here", "yes").await?;
     next_is(&mut sub, "yes").await
 }
 
@@ -424,5 +555,15 @@ async fn main() {
     run!(payload_above_max);
     run!(many_connections);
     run!(reconnect);
+    run!(connect_nkey, logs_in(by_nkey("NKEY_SEED"), at("RIGHTS_PORT")));
+    run!(refuse_unknown_nkey, refused(by_nkey("UNKNOWN_NKEY_SEED"), at("RIGHTS_PORT")));
+    run!(permissions_publish);
+    run!(permissions_subscribe);
+    run!(allow_responses);
+    run!(service_import);
+    run!(service_import_no_responders, async { no_answer(&dial_as("importer").await?, "own.nothing").await });
+    run!(stream_import);
+    run!(reload_password);
+    run!(token_rotation);
     std::process::exit(if good { 0 } else { 1 });
 }
