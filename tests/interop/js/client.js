@@ -376,7 +376,8 @@ const scenarios = {
     source.publish("news.today", text.encode("hello"), { reply: "answer.here" });
     const [m] = await take(imported, 1);
     equal(`${m.subject} ${m.reply} ${text.decode(m.data)}`, "from_own.news.today answer.here hello", "message");
-    equal(own.getReceived(), 0, "messages of another account");
+    importer.publish("news.own");
+    equal((await take(own, 1))[0].subject, "news.own", "first subject of the own account");
   },
 
   // The client comes back by itself, with the password that it is given when it asks again.

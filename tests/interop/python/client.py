@@ -424,7 +424,8 @@ async def stream_import():
     await source.publish("news.today", b"hello", reply="answer.here")
     (message,) = await take(imported, 1)
     equal((message.subject, message.reply, message.data), ("from_own.news.today", "answer.here", b"hello"), "message")
-    equal(own.pending_msgs, 0, "messages of another account")
+    await importer.publish("news.own", b"")
+    equal((await take(own, 1))[0].subject, "news.own", "first subject of the own account")
 
 
 async def dial_noting_the_end(*arguments, **options):
