@@ -275,12 +275,13 @@ TEST_P(AccountImports, AU_51_AT_26_WhatIsDeniedIsWithheldFromAnImportToo) {
 })");
   Client b = as_listener("b", "p.>");
   subscribe(b, "p.ev.*", "2");
+  if (!is_oracle()) subscribe(b, "p.ev.* work", "3");  // 2.9.10 gives a queue group what is denied
   expect_subscribe_refused(b, "p.ev.secret");
   Client a = as("a");
   publish(a, "ev.secret");
   b.ping();
   publish(a, "ev.open");
-  EXPECT_EQ(b.messages_until_pong().size(), 2u);
+  EXPECT_EQ(b.messages_until_pong().size(), is_oracle() ? 2u : 3u);
 }
 
 TEST_P(AccountImports, AT_30_AMappingLeadsToNobodyElse) {
@@ -309,6 +310,13 @@ std::string taken_request(Client& responder, std::string_view subject, Where whe
   const Message request = responder.message(where);
   EXPECT_EQ(request.subject, subject);
   return request.reply;
+}
+
+// A request for "svc" was made and has arrived; its reply as the responder sees it.
+std::string asked(Client& asker, Client& responder, Where where = Where::current()) {
+  asker.send("PUB svc inbox.1 0\r\n\r\n");
+  asker.ping(where);
+  return taken_request(responder, "svc", where);
 }
 
 TEST_P(AccountImports, AU_61_ARequestAndItsAnswer) {
@@ -362,9 +370,7 @@ TEST_P(AccountImports, AU_61_ASingletonAnswersOnce) {
                    R"(imports: [ {service: {account: A, subject: "svc"}} ])");
     Client service = as_listener("a", "svc");
     Client asker = as_listener("b", "inbox.*");
-    asker.send("PUB svc inbox.1 0\r\n\r\n");
-    asker.ping();
-    const std::string reply = taken_request(service, "svc");
+    const std::string reply = asked(asker, service);
     publish(service, reply, "1");
     asker.expect("MSG inbox.1 1 1\r\n1\r\n");
     publish(service, reply, "2");
@@ -379,9 +385,7 @@ TEST_P(AccountImports, AU_59_AU_61_AStreamOfAnswers) {
                    R"(imports: [ {service: {account: A, subject: "svc"}} ])");
     Client service = as_listener("a", "svc");
     Client asker = as_listener("b", "inbox.*");
-    asker.send("PUB svc inbox.1 0\r\n\r\n");
-    asker.ping();
-    const std::string reply = taken_request(service, "svc");
+    const std::string reply = asked(asker, service);
     for (int i = 0; i < 20; ++i) {
       publish(service, reply, "1");
       asker.expect("MSG inbox.1 1 1\r\n1\r\n");
@@ -394,9 +398,7 @@ TEST_P(AccountImports, AU_59_AU_61_ChunksUntilTheEmptyOne) {
                  R"(imports: [ {service: {account: A, subject: "svc"}} ])");
   Client service = as_listener("a", "svc");
   Client asker = as_listener("b", "inbox.*");
-  asker.send("PUB svc inbox.1 0\r\n\r\n");
-  asker.ping();
-  const std::string reply = taken_request(service, "svc");
+  const std::string reply = asked(asker, service);
   for (int i = 0; i < 5; ++i) {
     publish(service, reply, "1");
     asker.expect("MSG inbox.1 1 1\r\n1\r\n");
@@ -479,9 +481,7 @@ TEST_P(AccountImports, AU_61_AnUnansweredRequestIsForgotten) {
                  "authorization { timeout: 1.5 }");
   Client service = as_listener("a", "svc");
   Client asker = as_listener("b", "inbox.*");
-  asker.send("PUB svc inbox.1 0\r\n\r\n");
-  asker.ping();
-  const std::string reply = taken_request(service, "svc");
+  const std::string reply = asked(asker, service);
   client().expect_error_and_close("Authentication Timeout");  // the fence: 1.5 s have gone by
   publish(service, reply, "late");
   asker.ping();
@@ -515,9 +515,7 @@ TEST_P(AccountImports, AT_30_AGuessedReplyReachesNobody) {
                  R"(imports: [ {service: {account: A, subject: "svc"}} ])");
   Client service = as_listener("a", "svc");
   Client asker = as_listener("b", "inbox.>");
-  asker.send("PUB svc inbox.1 0\r\n\r\n");
-  asker.ping();
-  const std::string reply = taken_request(service, "svc");
+  const std::string reply = asked(asker, service);
   Client other = as("c");
   publish(other, reply);
   Client same = as("b");

@@ -18,6 +18,15 @@ TEST_P(ClientConnect, CP_1_InfoComesFirstAsOneLineOfJson) {
   EXPECT_TRUE(one.info().is_object());  // form and closing blank are checked by the client
 }
 
+// As 2.9 to 2.11; later ones of the reference send a second INFO here.
+TEST_P(ClientConnect, CP_7_NothingButThePongFollowsTheFirstPing) {
+  start();
+  Client one = client();
+  one.send("CONNECT {\"verbose\":false,\"protocol\":1}\r\nPING\r\nPING\r\n");
+  one.expect("PONG\r\nPONG\r\n");
+  one.ping();
+}
+
 TEST_P(ClientConnect, CP_2_InfoHoldsWhatIsAlwaysThere) {
   start();
   Client one = client();

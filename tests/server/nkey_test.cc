@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <functional>
 #include <set>
 
 #include "harness.h"
@@ -290,6 +292,41 @@ TEST_P(Nkeys, AT_17_ManySignaturesAtOnceAllAnswered) {
   }
   for (Client& one : right) one.expect("PONG\r\n");
   for (Client& one : wrong) one.expect_error_and_close("Authorization Violation");
+}
+
+TEST_P(Nkeys, AT_17_AFloodOfSignaturesAndOneOfHashesStopNeitherKind) {
+  NUNCIO_OURS_ONLY();  // back-off has to be switched off
+  start_config(
+      fmt::format("authorization {{ users = [ {{nkey: {}}}, {{user: hash, password: \"{}\"}}, {{user: anna, "
+                  "password: S3cret}} ], timeout: 60 }}\nnuncio {{ login_backoff: false }}",
+                  key_.text(), bcrypt("S3cret", 6)));
+  std::atomic<bool> is_over = false;
+  // Fifty at a time, so that no queue is full.
+  const auto flood = [&](const std::function<Json(int)>& wrong) {
+    for (int i = 0; !is_over; i += 50) {
+      std::vector<Client> all;
+      for (int n = 0; n < 50; ++n) {
+        all.push_back(client());
+        all.back().send("CONNECT " + wrong(i + n).dump() + "\r\n");
+      }
+      for (Client& one : all) one.expect_error_and_close("Authorization Violation");
+    }
+  };
+  together({[&] { flood([&](int) { return key_.login("another nonce"); }); },
+            [&] { flood([](int i) { return user("hash", fmt::format("wrong{}", i)); }); },
+            [&] {
+              try {
+                for (int i = 0; i < 20; ++i) {
+                  signed_in(key_);
+                  connected(user("hash", "S3cret"));
+                  connected(user("anna", "S3cret"));
+                }
+              } catch (...) {
+                is_over = true;
+                throw;
+              }
+              is_over = true;
+            }});
 }
 
 TEST_P(Nkeys, AU_44_ARefusalNamesTheNkey) {

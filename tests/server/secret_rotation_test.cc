@@ -329,5 +329,52 @@ TEST_P(SecretRotation, AU_76_EveryRefusalHasItsReason) {
   EXPECT_THAT(server().log(), testing::HasSubstr(" - authentication error - User \"anna\" [wrong_password]"));
 }
 
+// I7: who reads the error line, the audit log or the end of the connection finds the same reason.
+TEST_P(SecretRotation, AU_76_AU_75_OneCodeInErrorLineAuditLogAndEnd) {
+  const TempDirectory directory;
+  const std::string path = directory / "audit";
+  start_config(fmt::format(R"(
+accounts {{
+  A {{ users = [ {{user: anna, password: p}}, {{user: hash, password: "{}"}}
+                 {{user: web, password: p, allowed_connection_types: [WEBSOCKET]}} ] }}
+  B {{ users = [ {{user: b, password: p}} ], limits {{ max_connections: 1 }} }}
+}}
+nuncio {{ audit_log: "{}", login_backoff: {{failures: 2, wait: "60s"}} }}
+)",
+                           bcrypt("S3cret"), path),
+               {"-D"});
+  const Client first = as("b", "p");
+  size_t decisions = 1;
+  for (const auto& [fields, reason] : {std::pair<Json, const char*>{Json::object(), "credentials_missing"},
+                                       {user("anna", "wrong"), "wrong_password"},
+                                       {user("hash", "wrong"), "wrong_password"},
+                                       {user("nobody", "p"), "unknown_user"},
+                                       {user("nobody", "q"), "unknown_user"},
+                                       {user("nobody", "r"), "backed_off"},
+                                       {user("web", "p"), "connection_type_not_allowed"},
+                                       {user("b", "p"), "account_connections_exceeded"}}) {
+    SCOPED_TRACE(reason);
+    Client one = client();
+    const std::string source = one.address();
+    const int id = one.info().at("client_id").get<int>();
+    Json connect{{"verbose", false}};
+    connect.update(fields);
+    one.send("CONNECT " + connect.dump() + "\r\n");
+    one.read_to_end();
+    ++decisions;
+    server().wait_until([&] { return json_lines(path).size() == decisions; }, "the decision");
+    const Json decision = json_lines(path).back();
+    EXPECT_EQ(decision.at("source"), source);
+    EXPECT_EQ(decision.at("reason"), reason);
+    const std::string label = fmt::format("{} - cid:{} - ", source, id);
+    server().wait_for_log(label + "Client connection closed: ");
+    size_t with_reason = 0;  // the line of the refusal and that of the end
+    std::istringstream lines(server().log());
+    for (std::string line; std::getline(lines, line);)
+      with_reason += line.find(label) != std::string::npos && line.ends_with(fmt::format("[{}]", reason));
+    EXPECT_EQ(with_reason, std::string_view(reason) == "account_connections_exceeded" ? 1u : 2u);
+  }
+}
+
 }  // namespace
 }  // namespace nuncio::test

@@ -123,6 +123,28 @@ TEST_P(SecretsInSight, AU_44_ALongUserNameIsCut) {
   EXPECT_THAT(server().log(), testing::Not(testing::HasSubstr(std::string(1000, 'n'))));
 }
 
+TEST_P(SecretsInSight, AU_44_AT_8_AFloodOfRefusalsIsNoFloodOfTheLog) {
+  NUNCIO_OURS_ONLY();
+  start_config("authorization { user: anna, password: b }\nnuncio { login_backoff: false }");
+  const size_t tries = scaled(1000);
+  for (size_t i = 0; i < tries; ++i) client().connect_refused(user("anna", fmt::format("wrong{}", i)));
+  // Told once the next second's first error is logged.
+  server().wait_until(
+      [&] {
+        client().connect_refused(user("anna", "wrong"));
+        return server().log().find(" more errors of clients were not logged") != std::string::npos;
+      },
+      "the number of what was not logged");
+  size_t lines = 0;
+  const std::string log = server().log();
+  for (size_t at = log.find("authentication error"); at != std::string::npos;
+       at = log.find("authentication error", at + 1)) {
+    ++lines;
+  }
+  EXPECT_GT(lines, 0u);
+  EXPECT_LT(lines, tries);
+}
+
 TEST_P(SecretsInSight, AU_45_AT_39_TheProcessListShowsNoSecret) {
   NUNCIO_OURS_ONLY();
   for (const std::vector<std::string>& flags :
