@@ -1,5 +1,5 @@
 // Why a connection was refused or closed, or an operation refused (one enum value, set where it is decided). The
-// text on the wire, the log line, the counter and the close reason in monitoring are all derived from it here.
+// text on the wire, the code in log and audit lines and the name of the closing are all derived from it here.
 #pragma once
 
 #include <cstdint>
