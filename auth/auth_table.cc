@@ -12,6 +12,11 @@ Decision refuse(Reason reason) {
   return {Decision::Kind::refused, reason};
 }
 
+// Besides an nkey.
+bool does_give_nothing(const Credentials& given) {
+  return given.user.empty() && given.password.empty() && given.token.empty();
+}
+
 bool is_allowed(const User& user, ConnectionType type) {
   return user.connection_types == 0 || (user.connection_types & static_cast<uint8_t>(type)) != 0;
 }
@@ -91,11 +96,8 @@ std::shared_ptr<const AuthTable> AuthTable::make(const AuthorizationOptions& opt
 Decision AuthTable::decide(const Credentials& given, std::string_view nonce, ConnectionType type,
                            WallTime now) const {
   if (!is_required()) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
-  // Without nkeys in the table, an nkey counts as nothing given; a JWT does outside operator mode (AU-16,
-  // AU-17).
-  const bool is_nkey = !nkeys_.empty() && !given.nkey.empty();
-  if (is_nkey) return decide_by_nkey(given, nonce, type);
-  const bool gives_nothing = given.user.empty() && given.password.empty() && given.token.empty();
+  if (is_by_nkey(given)) return decide_by_nkey(given, nonce, type);
+  const bool gives_nothing = does_give_nothing(given);
   if (gives_nothing && anonymous_) {
     if (!is_allowed(*anonymous_, type)) return refuse(Reason::connection_type_not_allowed);
     return {Decision::Kind::admitted, Reason::none, {anonymous_}};
@@ -106,6 +108,19 @@ Decision AuthTable::decide(const Credentials& given, std::string_view nonce, Con
   if (gives_nothing && decision.kind != Decision::Kind::admitted)
     decision.reason = Reason::credentials_missing;
   return decision;
+}
+
+std::optional<std::string_view> AuthTable::claimed_name(const Credentials& given) const {
+  if (!is_required()) return std::nullopt;
+  if (is_by_nkey(given)) return given.nkey;
+  if (anonymous_ && does_give_nothing(given)) return std::nullopt;
+  return token_ ? std::string_view() : std::string_view(given.user);
+}
+
+// Without nkeys in the table, an nkey counts as nothing given; a JWT does outside operator mode (AU-16,
+// AU-17).
+bool AuthTable::is_by_nkey(const Credentials& given) const {
+  return !nkeys_.empty() && !given.nkey.empty();
 }
 
 // An unknown key is refused at once: unlike a name it cannot be guessed, so there is nothing to hide.

@@ -101,6 +101,9 @@ class AuthTable {
   // The identity of a client that has not sent CONNECT: the default user when nothing is configured, the
   // no_auth_user unless that is an nkey (AU-35), or null when it must log in first (AU-3, CP-18).
   std::shared_ptr<const User> anonymous(ConnectionType type = ConnectionType::standard) const;
+  // Whom a login with these is counted against: the user or nkey that decide() would look for, empty for the
+  // token. nullopt: nobody, since no secret will be looked at.
+  std::optional<std::string_view> claimed_name(const Credentials&) const;
   // Plain secrets are compared here, in constant time; hashes and signatures give Kind::check. Unknown users
   // of a table with hashes give Kind::check with dummies and no user (AU-28). `nonce`: as sent in INFO, empty
   // when none was (AU-31). `type`: how the client is connected (AU-19).
@@ -124,6 +127,7 @@ class AuthTable {
   using Users = std::unordered_map<std::string, std::shared_ptr<const User>, NameHash, std::equal_to<>>;
 
   AuthTable() = default;
+  bool is_by_nkey(const Credentials&) const;
   Decision decide_by_token(const Credentials&, WallTime now) const;
   Decision decide_by_user(const Credentials&, ConnectionType, WallTime now) const;
   Decision decide_by_nkey(const Credentials&, std::string_view nonce, ConnectionType) const;

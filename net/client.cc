@@ -307,7 +307,7 @@ int64_t Client::on_timer(int64_t now_ns) {
 bool Client::ping_or_close(int64_t now_ns) {
   const int64_t interval_ns = worker_.options().ping_interval.count();
   next_ping_ns_ = now_ns + interval_ns;
-  if (is_verifying_) return true;  // it waits for us, and what it says is not read
+  if (verifying_ != Verifying::nothing) return true;  // it waits for us, and what it says is not read
   const bool is_alive = is_rtt_known_ && now_ns - heard_ns_ < std::min(interval_ns, rtt_valid_ns);
   if (is_alive) {
     log::debug("{} - Delaying PING due to remote client data or ping", label());
@@ -326,7 +326,7 @@ bool Client::ping_or_close(int64_t now_ns) {
 void Client::on_closing(Reason reason) {
   leave_account();
   end_recheck();
-  if (is_verifying_)
+  if (verifying_ != Verifying::nothing)
     worker_.server().verifier->cancel({worker_.id(), connection_.slot, connection_.generation});
   const Options& options = worker_.options();
   if (reason == Reason::slow_consumer_pending) {

@@ -35,7 +35,8 @@ class Client final : public Session {
   // Login, in client_login.cc.
   void connect(std::string_view json);
   void log_in(ConnectOptions next);
-  void check_elsewhere(auth::Decision decision, const Credentials& given);
+  enum class Verifying : uint8_t { nothing, connect, recheck };
+  void check_elsewhere(auth::Decision decision, const Credentials& given, Verifying what);
   bool admit(auth::Login login);
   void accept_connect(auth::Login login);
   void refuse(Reason reason);
@@ -43,7 +44,8 @@ class Client final : public Session {
   bool keeps_identity(const Credentials& given) const;
   bool changes_identity(const auth::User& next) const;
   void note_success(const auth::Login& login, const Credentials& given);
-  void on_verifier_full();
+  void on_verifier_full(Verifying what);
+  std::string_view claimed_name(const Credentials& given) const;
   std::string network() const;
   void record(std::string_view user, const auth::Login* login, Reason reason) const;
 
@@ -54,7 +56,7 @@ class Client final : public Session {
   std::vector<Subscription*> forbidden_by(const auth::Permissions& rights) const;
   void remove_forbidden();
   void judge_again();
-  bool end_recheck();
+  void end_recheck();
   void leave(Reason reason);
   void stay(auth::Login login);
   bool may_publish_on(std::string_view subject);
@@ -83,19 +85,20 @@ class Client final : public Session {
   Connection& connection_;
   Worker& worker_;
   ParseLimits limits_;
-  bool is_admitted_ = false;    // may do more than CONNECT
-  bool has_connected_ = false;  // a CONNECT was accepted
-  bool is_verifying_ = false;
-  bool is_rechecked_ = false;              // the verifier is asked whether it stays after a reload
-  Reason connect_problem_ = Reason::none;  // of the CONNECT being judged, beside its credentials
-  bool is_picky_ = true;                   // verbose, pedantic, with rights or mappings to look at
-  bool is_traced_ = false;                 // -V, as of this piece of input
-  ConnectOptions connect_;                 // its secrets are wiped once they were judged
-  ConnectOptions connect_next_;            // while the verifier is at work
-  auth::Decision decision_;                // likewise
+  bool is_admitted_ = false;                  // may do more than CONNECT
+  bool has_connected_ = false;                // a CONNECT was accepted
+  Verifying verifying_ = Verifying::nothing;  // what the verifier is asked about
+  bool is_rechecked_ = false;                 // a reload waits for the answer
+  Reason connect_problem_ = Reason::none;     // of the CONNECT being judged, beside its credentials
+  bool is_picky_ = true;                      // verbose, pedantic, with rights or mappings to look at
+  bool is_traced_ = false;                    // -V, as of this piece of input
+  ConnectOptions connect_;                    // its secrets are wiped once they were judged
+  ConnectOptions connect_next_;               // while the verifier is at work
+  auth::Decision decision_;                   // likewise
+  uint64_t decided_by_ = 0;                   // version of the state
   auth::Login login_;
   Account* account_ = nullptr;
-  bool is_counted_ = false;                 // among the account's connections
+  bool is_counted_ = false;  // among the account's connections
   uint64_t subscriptions_max_ = UINT64_MAX;
   std::string nonce_;                                // as sent in INFO
   std::shared_ptr<auth::SubjectVerdicts> verdicts_;  // null: it may do everything

@@ -2,6 +2,8 @@
 // connection becomes somebody.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/log.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -9,11 +11,6 @@
 
 namespace nuncio::net {
 namespace {
-
-// Who it wants to be: the nkey decides where there is one (AU-34).
-const std::string& name_of(const Credentials& given) {
-  return given.nkey.empty() ? given.user : given.nkey;
-}
 
 auth::LoginGuard::Time steady_now() {
   return std::chrono::steady_clock::now();
@@ -40,8 +37,8 @@ void Client::log_in(ConnectOptions next) {
     connect_next_.credentials = std::move(connect_.credentials);
     return accept_connect(login_);
   }
-  const bool is_asked = worker_.table().is_required();
-  if (is_asked && !worker_.server().guard.may_try(name_of(given), network(), steady_now()))
+  const auto name = worker_.table().claimed_name(given);
+  if (name && !worker_.server().guard.may_try(*name, network(), steady_now()))
     return refuse(Reason::backed_off);
   auth::Decision decision =
       worker_.table().decide(given, nonce_, ConnectionType::standard, std::chrono::system_clock::now());
@@ -49,7 +46,7 @@ void Client::log_in(ConnectOptions next) {
     case auth::Decision::Kind::refused:
       return refuse_judged(decision.reason);
     case auth::Decision::Kind::check:
-      return check_elsewhere(std::move(decision), given);
+      return check_elsewhere(std::move(decision), given, Verifying::connect);
     case auth::Decision::Kind::admitted:
       break;
   }
@@ -66,52 +63,55 @@ bool Client::keeps_identity(const Credentials& given) const {
 // else: what was subscribed as the one must not stay with the other (CP-17).
 bool Client::changes_identity(const auth::User& next) const {
   const bool has_acted = has_connected_ || subscriptions_.size() != 0;
-  return has_acted && login_.user != nullptr && next.name != login_.user->name;
+  return has_acted && login_.user != nullptr &&
+         (next.name != login_.user->name || next.account != login_.user->account);
 }
 
 // A hash is never computed here (I2): a cached verdict, or the pool's.
-void Client::check_elsewhere(auth::Decision decision, const Credentials& given) {
+void Client::check_elsewhere(auth::Decision decision, const Credentials& given, Verifying what) {
   auth::Verifier& verifier = *worker_.server().verifier;
   auth::Check check{{worker_.id(), connection_.slot, connection_.generation},
                     connection_.address.ip(),
-                    name_of(given),
+                    std::string(claimed_name(given)),
                     decision.stored,
                     std::move(decision.candidate)};
   decision_ = std::move(decision);
-  is_verifying_ = true;
+  decided_by_ = worker_.state().version;
+  verifying_ = what;
   if (decision_.login.user != nullptr) {
     if (auto stored = verifier.known_good(check)) return on_verified({check.ticket, std::move(stored)});
   }
   connection_.pause(Connection::verifying);
-  if (!verifier.submit(std::move(check))) on_verifier_full();
+  if (!verifier.submit(std::move(check))) on_verifier_full(what);
 }
 
-void Client::on_verifier_full() {
-  is_verifying_ = false;
-  if (!end_recheck()) return refuse(Reason::verifier_overloaded);
+void Client::on_verifier_full(Verifying what) {
+  verifying_ = Verifying::nothing;
+  if (what == Verifying::connect) return refuse(Reason::verifier_overloaded);
   connection_.close(Reason::verifier_overloaded);
 }
 
 void Client::on_verified(const auth::CheckResult& result) {
-  if (!is_verifying_) return;
-  is_verifying_ = false;
-  const bool is_recheck = end_recheck();
-  const auth::Decision decision = std::move(decision_);
-  decision_ = {};
-  const bool matches = result.stored != nullptr && decision.login.user != nullptr;
-  if (is_recheck && !matches) return leave(Reason::login_revoked);
-  if (!matches) return refuse_judged(decision.reason);
+  const Verifying what = std::exchange(verifying_, Verifying::nothing);
+  if (what == Verifying::nothing) return;
+  const auth::Decision decision = std::exchange(decision_, {});
   // The table may have been swapped since: the secret that was checked must still be this user's.
-  auth::Recheck now = worker_.table().recheck({decision.login.user, result.stored});
-  if (now.kind != auth::Recheck::Kind::stays) {
-    return is_recheck ? leave(Reason::login_revoked) : refuse(decision.reason);
-  }
-  if (is_recheck) {
-    stay(std::move(now.login));
-  } else {
+  auth::Recheck now{auth::Recheck::Kind::leaves};
+  if (result.stored != nullptr && decision.login.user != nullptr)
+    now = worker_.table().recheck({decision.login.user, result.stored});
+  const bool is_right = now.kind == auth::Recheck::Kind::stays;
+  if (what == Verifying::recheck) {
+    is_right ? stay(std::move(now.login)) : leave(Reason::login_revoked);
+  } else if (is_right) {
     if (changes_identity(*now.login.user)) return refuse(Reason::credentials_changed);
     accept_connect(std::move(now.login));
+  } else if (decided_by_ != worker_.state().version) {
+    log_in(std::move(connect_next_));  // by the new table it may be right
+  } else {
+    return refuse_judged(decision.reason);
   }
+  if (verifying_ != Verifying::nothing) return;
+  end_recheck();
   connection_.resume(Connection::verifying);
 }
 
@@ -124,7 +124,6 @@ bool Client::admit(auth::Login login) {
   if (login_.secret) connect_.credentials.wipe_secrets();
   connection_.wants_headers = connect_.headers && worker_.options().headers;
   connection_.wants_echo = connect_.echo;
-  connection_.delivery_filter = 0;
   is_admitted_ = true;
   take_rights(login_.user->permissions);
   return true;
@@ -137,7 +136,7 @@ void Client::accept_connect(auth::Login login) {
   connect_ = std::move(connect_next_);
   if (connect_problem_ != Reason::none) return connection_.close(connect_problem_);
   if (!admit(std::move(login))) {
-    record(name_of(connect_.credentials), nullptr, Reason::account_connections_exceeded);
+    record(claimed_name(connect_.credentials), nullptr, Reason::account_connections_exceeded);
     return connection_.close(Reason::account_connections_exceeded);
   }
   if (log::enabled(log::Level::debug) && login_.secret) {
@@ -159,7 +158,7 @@ void Client::refuse_judged(Reason reason) {
                         reason != Reason::connection_type_not_allowed;
   if (is_guess) {
     const std::string line =
-        worker_.server().guard.note_failure(name_of(connect_next_.credentials), network(), steady_now());
+        worker_.server().guard.note_failure(claimed_name(connect_next_.credentials), network(), steady_now());
     if (!line.empty()) log::warn("{}", line);
   }
   refuse(reason);
@@ -167,19 +166,19 @@ void Client::refuse_judged(Reason reason) {
 
 void Client::note_success(const auth::Login& login, const Credentials& given) {
   if (!login.secret) return;
-  worker_.server().guard.note_success(name_of(given), network(), steady_now());
+  worker_.server().guard.note_success(claimed_name(given), network(), steady_now());
 }
 
 void Client::refuse(Reason reason) {
   const Credentials& given = connect_next_.credentials;
   if (worker_.may_log_refusal()) {
-    const std::string who = !given.nkey.empty()   ? fmt::format(" - Nkey {}", log::quoted(given.nkey))
-                            : !given.user.empty() ? fmt::format(" - User {}", log::quoted(given.user))
-                                                  : "";
+    const std::string_view name = claimed_name(given);
+    const std::string who =
+        name.empty() ? "" : fmt::format(" - {} {}", name == given.nkey ? "Nkey" : "User", log::quoted(name));
     log::error("{} - authentication error{} [{}]", label(), who, code(reason));
   }
-  const bool is_token_only = !given.token.empty() && name_of(given).empty();
-  record(is_token_only ? "[REDACTED]" : name_of(given), nullptr, reason);
+  const std::string_view name = claimed_name(given);
+  record(name.empty() && !given.token.empty() ? "[REDACTED]" : name, nullptr, reason);
   connect_next_ = {};
   connection_.close(reason);
 }
@@ -201,6 +200,11 @@ void Client::record(std::string_view user, const auth::Login* login, Reason reas
   record.is_admitted = login != nullptr;
   record.reason = reason;
   server.record(record);
+}
+
+// Who it wants to be; empty for who gives a token or nothing.
+std::string_view Client::claimed_name(const Credentials& given) const {
+  return worker_.table().claimed_name(given).value_or(std::string_view());
 }
 
 std::string Client::network() const {

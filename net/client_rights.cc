@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -54,11 +55,11 @@ void Client::take_rights(const std::shared_ptr<const auth::Permissions>& rights)
     verdicts_ = rights ? worker_.verdicts(rights) : nullptr;
     permits_ = rights && rights->responses() ? std::make_unique<auth::ResponsePermits>(*rights->responses())
                                              : nullptr;
-    remove_forbidden();
   }
   const bool asks = verdicts_ && (verdicts_->permissions().withholds() || permits_);
   connection_.delivery_filter = asks ? Connection::asks : 0;
   is_picky_ = connect_.verbose || connect_.pedantic || verdicts_ || worker_.rules(*account_) != nullptr;
+  if (!are_same) remove_forbidden();  // may close it
 }
 
 std::vector<Subscription*> Client::forbidden_by(const auth::Permissions& rights) const {
@@ -112,7 +113,9 @@ void Client::adopt_state() {
   }
 }
 
+// What it is subscribed to stays with its account: in another one it would be somebody else.
 void Client::stay(auth::Login login) {
+  if (login.user->account != login_.user->account) return leave(Reason::account_changed);
   login_ = std::move(login);
   if (login_.secret) connect_.credentials.wipe_secrets();
   enter_account(*login_.user);  // its own already, so never full
@@ -169,23 +172,18 @@ std::string Client::describe() const {
 void Client::judge_again() {
   worker_.begin_recheck();
   is_rechecked_ = true;
-  if (is_verifying_) return;  // a CONNECT of it is being judged already
+  if (verifying_ == Verifying::connect) return;  // that one decides
   auth::Decision decision = worker_.table().decide(connect_.credentials, nonce_, ConnectionType::standard,
                                                    std::chrono::system_clock::now());
   if (decision.kind == auth::Decision::Kind::check)
-    return check_elsewhere(std::move(decision), connect_.credentials);
+    return check_elsewhere(std::move(decision), connect_.credentials, Verifying::recheck);
   end_recheck();
   if (decision.kind == auth::Decision::Kind::refused) return leave(Reason::login_revoked);
-  if (decision.login.user->account != login_.user->account) return leave(Reason::account_changed);
   stay(std::move(decision.login));
 }
 
-// True when one was under way.
-bool Client::end_recheck() {
-  if (!is_rechecked_) return false;
-  is_rechecked_ = false;
-  worker_.end_recheck();
-  return true;
+void Client::end_recheck() {
+  if (std::exchange(is_rechecked_, false)) worker_.end_recheck();
 }
 
 }  // namespace nuncio::net

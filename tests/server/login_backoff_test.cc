@@ -117,6 +117,38 @@ TEST_P(LoginBackoff, AU_74_TokensToo) {
   EXPECT_TRUE(gets_in("127.0.0.3", token("T0ken")));
 }
 
+// Fields that do not decide who it wants to be do not make it somebody else.
+TEST_P(LoginBackoff, AU_74_OtherNamesBesideDoNotHelp) {
+  start_backoff("{failures: 3, wait: \"60s\"}");
+  for (int i = 0; i < 3; ++i) {
+    Json guess = user("anna", fmt::format("wrong{}", i));
+    guess["nkey"] = fmt::format("U{}", i);
+    EXPECT_FALSE(gets_in("127.0.0.2", guess));
+  }
+  EXPECT_FALSE(gets_in("127.0.0.2", user("anna", "S3cret")));
+
+  start_config("authorization { token: T0ken }\nnuncio { login_backoff: {failures: 3, wait: \"60s\"} }\n");
+  for (int i = 0; i < 3; ++i) {
+    Json guess = token("wrong");
+    guess["user"] = fmt::format("user{}", i);
+    EXPECT_FALSE(gets_in("127.0.0.2", guess));
+  }
+  EXPECT_FALSE(gets_in("127.0.0.2", token("T0ken")));
+}
+
+// Who gives nothing guesses nothing: the neighbours of an attacker go on without a login.
+TEST_P(LoginBackoff, AU_74_TheNoAuthUserIsNeverHeldBack) {
+  start_config(R"(
+authorization { users = [ {user: anna, password: p}, {user: guest, password: p} ] }
+no_auth_user: guest
+nuncio { login_backoff: {failures: 1, wait: "60s"} }
+)");
+  for (int i = 0; i < 10; ++i) fail_times(1, "127.0.0.2", fmt::format("user{}", i));
+  server().wait_for_log("login back-off: source 127.0.0.2 is held back");
+  EXPECT_FALSE(gets_in("127.0.0.2", user("anna", "p")));
+  EXPECT_TRUE(gets_in("127.0.0.2", Json::object()));
+}
+
 TEST_P(LoginBackoff, AU_74_OP_33_AReloadSwitchesItOff) {
   start_backoff("{failures: 3, wait: \"60s\"}");
   fail_times(4, "127.0.0.2", "anna");

@@ -106,6 +106,49 @@ TEST_P(Reload, AU_66_NewlyRequiredAuthenticationByAHash) {
   anna.ping();
 }
 
+// What it is subscribed to stays with the account it was in.
+TEST_P(Reload, AU_66_NewlyRequiredAuthenticationInAnotherAccount) {
+  NUNCIO_OURS_ONLY();
+  for (const std::string& stored : {std::string("p"), bcrypt("p")}) {
+    SCOPED_TRACE(stored);
+    start_config("max_payload: 1000\n");
+    Client anna = as_listener("anna", ">");
+    server().reload_config(fmt::format(
+        "max_payload: 1000\naccounts {{ A {{ users = [ {{user: anna, password: \"{}\"}} ] }} }}\n", stored));
+    anna.expect_closed();
+    as_listener("anna", ">").ping();
+  }
+}
+
+// Its hash is being computed when the reload begins that takes away what let it in unasked.
+TEST_P(Reload, AU_66_ALoginDuringTheReload) {
+  NUNCIO_OURS_ONLY();
+  const std::string both =
+      users(fmt::format("{{user: anna, password: \"{}\"}}, {{user: guest, password: p}}", bcrypt("p", 12)));
+  start_config(both + "no_auth_user: guest\n", {"-V"});
+  Client anna = client();
+  anna.send("CONNECT {\"user\":\"anna\",\"pass\":\"p\",\"verbose\":true,\"headers\":true}\r\n");
+  server().wait_for_log("<<- [CONNECT");
+  server().reload_config(both);
+  anna.expect("+OK\r\n");
+  anna.send("SUB x 1\r\nHPUB x 12 13\r\nNATS/1.0\r\n\r\nx\r\n");
+  anna.expect("+OK\r\n+OK\r\nHMSG x 1 12 13\r\nNATS/1.0\r\n\r\nx\r\n");
+}
+
+// The old hash is being computed when the new one comes: the new one decides.
+TEST_P(Reload, AT_21_ALoginWithTheNewPasswordDuringTheReload) {
+  NUNCIO_OURS_ONLY();
+  for (const std::string& after : {std::string("new"), bcrypt("new")}) {
+    SCOPED_TRACE(after);
+    start_config(users(fmt::format("{{user: anna, password: \"{}\"}}", bcrypt("old", 12))), {"-V"});
+    Client anna = client();
+    anna.send("CONNECT {\"user\":\"anna\",\"pass\":\"new\",\"verbose\":false}\r\n");
+    server().wait_for_log("<<- [CONNECT");
+    server().reload_config(users(fmt::format("{{user: anna, password: \"{}\"}}", after)));
+    anna.ping();
+  }
+}
+
 // 2.9.10 closes it, as it does with every client of a single user.
 TEST_P(Reload, AU_66_NoLongerRequiredAuthentication) {
   NUNCIO_OURS_ONLY();
@@ -352,6 +395,27 @@ TEST_P(Reload, AU_69_AT_30_APrivateExport) {
   b.ping();
 }
 
+// A service may answer in a stream for ever: not through an import that is gone.
+TEST_P(Reload, AU_69_AT_30_AnswersEndWithTheImport) {
+  NUNCIO_OURS_ONLY();
+  const std::string exports = R"(exports: [ {service: svc, response_type: stream} ])";
+  start_config(two_accounts(exports, R"(imports: [ {service: {account: A, subject: svc}} ])"));
+  Client service = as_listener("a", "svc");
+  Client asker = as_listener("b", "inbox.*");
+  asker.send("PUB svc inbox.1 0\r\n\r\n");
+  asker.ping();
+  const std::string reply = service.message().reply;
+  publish(service, reply);
+  asker.expect("MSG inbox.1 1 1\r\nx\r\n");
+  server().reload_config(
+      two_accounts(exports, R"(imports: [ {service: {account: A, subject: svc}} ], mappings: { q: r })"));
+  publish(service, reply);
+  asker.expect("MSG inbox.1 1 1\r\nx\r\n");
+  server().reload_config(two_accounts(exports, ""));
+  publish(service, reply);
+  asker.ping();
+}
+
 // --- nothing by halves ---
 
 TEST_P(Reload, AU_71_OP_35_AFileThatDoesNotLoadChangesNothing) {
@@ -499,6 +563,18 @@ TEST_P(Reload, OP_33_ThePidFile) {
   start_config(fmt::format("pid_file: \"{}\"\n", directory / "first"));
   server().reload_config(fmt::format("pid_file: \"{}\"\n", directory / "second"));
   EXPECT_EQ(read_file(directory / "second"), std::to_string(server().pid()));
+}
+
+TEST_P(Reload, AU_71_OP_35_ThePidFileStaysWithARefusedReload) {
+  NUNCIO_OURS_ONLY();
+  const TempDirectory directory;
+  start_config(fmt::format("pid_file: \"{}\"\n", directory / "first"));
+  EXPECT_THAT(
+      server().reload_refused(fmt::format(
+          "pid_file: \"{}\"\nnuncio {{ audit_log: \"/nonexistent/audit\" }}\n", directory / "second")),
+      testing::HasSubstr("audit"));
+  EXPECT_EQ(read_file(directory / "first"), std::to_string(server().pid()));
+  EXPECT_NE(access((directory / "second").c_str(), F_OK), 0);
 }
 
 TEST_P(Reload, OP_33_TheTimeoutOfTheAuthorization) {
