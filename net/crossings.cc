@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <algorithm>
+
 #include "core/log.h"
 #include "net/connection.h"
 #include "net/server.h"
@@ -32,10 +34,18 @@ bool is_about_line(std::string_view line) {
   return line.size() >= about_key.size() && strncasecmp(line.data(), about_key.data(), about_key.size()) == 0;
 }
 
+// Without its end. Clients take a bare line feed for one, so whoever looks for a line must, too.
+std::string_view take_line(std::string_view& headers) {
+  const size_t end = std::min(headers.find('\n'), headers.size());
+  std::string_view line = headers.substr(0, end);
+  headers.remove_prefix(std::min(end + 1, headers.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
 bool has_about_line(std::string_view headers) {
-  for (size_t end = headers.find("\r\n"); end != std::string_view::npos;
-       end = headers.find("\r\n", end + 2)) {
-    if (is_about_line(headers.substr(end + 2))) return true;
+  while (!headers.empty()) {
+    if (is_about_line(take_line(headers))) return true;
   }
   return false;
 }
@@ -44,9 +54,7 @@ bool has_about_line(std::string_view headers) {
 std::string headers_about(std::string_view headers, std::string_view about) {
   std::string text;
   while (!headers.empty()) {
-    const size_t end = headers.find("\r\n");
-    const std::string_view line = headers.substr(0, end);
-    headers.remove_prefix(end == std::string_view::npos ? headers.size() : end + 2);
+    const std::string_view line = take_line(headers);
     if (!line.empty() && !is_about_line(line)) text.append(line).append("\r\n");
   }
   if (text.empty()) text = "NATS/1.0\r\n";
@@ -113,16 +121,15 @@ bool Crossings::cross(const Crossing& crossing, std::string_view there, const Ac
     crossed.subject = rules->map(there, scratch(depth).mapped, random_);
     if (crossed.subject.empty()) return false;
   }
-  std::string reply;
+  std::string reply, about;
   if (!message.reply.empty()) {
     Request request{&worker_.server().account(account.index), into.index, std::string(message.reply),
                     crossing.response, crossing.response_threshold.count()};
     reply = requests_.add(std::move(request), worker_.now_ns());
     if (reply.empty()) return false;
-    std::string about;
-    if (crossing.shares_client && from.connection != nullptr) about = from.connection->session->describe();
-    rewrite(crossed, reply, about, scratch(depth).text);
   }
+  if (crossing.shares_client && from.connection != nullptr) about = from.connection->session->describe();
+  rewrite(crossed, reply, about, scratch(depth).text);
   bool is_delivered = deliver(into, crossed, from);
   is_delivered |= publish_through(into, crossed, from, depth + 1);
   if (!is_delivered && !reply.empty()) requests_.remove(reply);
@@ -158,6 +165,17 @@ bool Crossings::answer(uint32_t account, const Message& message, const From& fro
   requests_.note_answer(message.subject, message.size() == 0, worker_.now_ns());
   const bool is_delivered = deliver(requester, back, from);
   return publish_through(requester, back, from, depth + 1) || is_delivered;
+}
+
+void Crossings::forget_what_is_closed() {
+  const State& state = worker_.state();
+  requests_.keep_only([&](const Request& request) {
+    const AccountRules* rules = worker_.rules(*request.account);
+    return rules != nullptr &&
+           std::any_of(rules->crossings.begin(), rules->crossings.end(), [&](const Crossing& crossing) {
+             return crossing.is_service && state.account_at[crossing.into]->index == request.asked;
+           });
+  });
 }
 
 void Crossings::receive_answer(uint32_t account, const Message& message, const Publisher& from) {

@@ -35,6 +35,8 @@ class Crossings {
   // From another worker: `message` is the answer to a request that crossed here.
   void receive_answer(uint32_t account, const Message& message, const Publisher& from);
 
+  // The worker has another state: forgets requests that went through an import which is gone.
+  void forget_what_is_closed();
   // Forgets requests that nobody answers.
   void expire(int64_t now_ns) { requests_.expire(now_ns); }
   // When to call it next (monotonic ns); nullopt: nothing waits.

@@ -102,6 +102,12 @@ void Requests::release(uint32_t place) {
   free_.push_back(place);
 }
 
+void Requests::keep_only(const std::function<bool(const Request&)>& is_kept) {
+  for (uint32_t place = 0; place < places_.size(); ++place) {
+    if (places_[place].token != 0 && !is_kept(places_[place].request)) release(place);
+  }
+}
+
 // A queue of deadlines would hold every request of the last minutes; the places hold only those that still
 // wait.
 void Requests::expire(int64_t now_ns) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ class Requests {
   // An answer was delivered: done with it, unless more may come, and then `now_ns` starts its wait anew.
   // `is_empty`: the answer had no payload, which ends chunks.
   void note_answer(std::string_view reply, bool is_empty, int64_t now_ns);
+  // Forgets those that `is_kept` does not want.
+  void keep_only(const std::function<bool(const Request&)>& is_kept);
   // Forgets those whose time is over, within a second; looks at some of them each time.
   void expire(int64_t now_ns);
   // When to call expire() next; nullopt: nothing waits.

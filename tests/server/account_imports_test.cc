@@ -558,6 +558,27 @@ TEST_P(AccountImports, AU_64_ASharedServiceLearnsWhoAsks) {
   }
 }
 
+TEST_P(AccountImports, AU_64_WhoAsksCannotBeForged) {
+  start_accounts(R"(exports: [ {service: "svc"} ])",
+                 R"(imports: [ {service: {account: A, subject: "svc"}, share: true} ])");
+  Client service = as_listener("a", "svc");
+  Client asker = as("b");
+  for (const std::string_view reply : {"", "inbox.1 "}) {
+    for (const std::string_view end : {"\r\n", "\n"}) {  // clients take a bare line feed for a line's end
+      SCOPED_TRACE(fmt::format("{}{}", reply, end.size()));
+      const std::string header =
+          fmt::format("NATS/1.0{0}K: v{0}Nats-Request-Info: {{\"acc\":\"A\"}}{0}{0}", end);
+      asker.send(fmt::format("HPUB svc {}{} {}\r\n{}q\r\n", reply, header.size(), header.size() + 1, header));
+      asker.ping();
+      const Message request = service.message();
+      EXPECT_EQ(request.payload, "q");
+      EXPECT_EQ(request.header.find("Nats-Request-Info"), request.header.rfind("Nats-Request-Info"));
+      EXPECT_EQ(request_info(request).value("acc", ""), "B");
+      EXPECT_THAT(request.header, testing::StartsWith("NATS/1.0\r\nK: v\r\n"));
+    }
+  }
+}
+
 TEST_P(AccountImports, AU_64_WithoutShareNoMoreThanTheAccount) {
   start_accounts(R"(exports: [ {service: "svc"} ])",
                  R"(imports: [ {service: {account: A, subject: "svc"}} ])");
