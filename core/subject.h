@@ -1,11 +1,14 @@
-// What a subject is (CP-29, CP-30): tokens separated by dots; '*' and '>' are wildcards only as a whole token. Any byte
-// but white space may occur in a token. Pure functions.
+// What a subject is (CP-29, CP-30): tokens separated by dots; '*' and '>' are wildcards only as a whole
+// token. Any byte but white space may occur in a token. Pure functions.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 namespace nuncio {
+
+// A client's fit into a control line; those that mappings and imports make are held to it.
+inline constexpr size_t subject_size_max = 64 * 1024 - 1;
 
 // No empty token, and '>' as a whole token only at the end. Wildcards are allowed.
 bool is_valid_subject(std::string_view subject) noexcept;

@@ -123,7 +123,7 @@ bool SubjectTransform::apply(std::string_view subject, std::string& out) const {
     else
       append_cut(piece, captured.wildcards[piece.wildcards[0]], out);
   }
-  return !plan.has_cuts || is_valid_literal(out);
+  return out.size() <= subject_size_max && (!plan.has_cuts || is_valid_literal(out));
 }
 
 bool SubjectTransform::matches(std::string_view subject) const {

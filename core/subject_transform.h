@@ -30,9 +30,10 @@ class SubjectTransform {
   Made reversed() const;
 
   // Sets `out` to the transformed subject and gives true when `subject` (a valid literal, not in `out`)
-  // matches the source. Also false when cutting a token would make a wildcard or an empty token. Allocates
-  // only while `out` grows. Where the destination only has wildcards, `subject` may also be a pattern that
-  // is a subset of the source: `out` is then the pattern of what it becomes.
+  // matches the source. Also false when cutting a token would make a wildcard or an empty token, or the
+  // result is too long for a subject. Allocates only while `out` grows. Where the destination only has
+  // wildcards, `subject` may also be a pattern that is a subset of the source: `out` is then the pattern of
+  // what it becomes.
   bool apply(std::string_view subject, std::string& out) const;
   bool matches(std::string_view subject) const;
 

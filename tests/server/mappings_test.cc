@@ -167,5 +167,25 @@ accounts {
   }
 }
 
+// Longer than any subject can be: such a message stays what it was.
+TEST_P(Mappings, AU_63_I6_AMappingThatGrowsWithoutEnd) {
+  NUNCIO_OURS_ONLY();
+  std::string destination = "\"m";
+  for (int i = 0; i < 20; ++i) destination += ".$1";
+  start_mapped("\"in.*\": " + destination + "\"");
+  EXPECT_EQ(arrival("in.ab").size(), 1u + 20 * 3);
+  const std::string token(3900, 'x');
+  std::vector<Client> listeners;
+  for (int i = 0; i < 4; ++i) subscribe(listeners.emplace_back(connected()), ">");
+  Client one = connected();
+  publish(one, "in." + token);
+  publish(one, "in.ab");
+  for (Client& listener : listeners) {
+    EXPECT_EQ(listener.message().subject, "in." + token);
+    EXPECT_EQ(listener.message().subject.size(), 1u + 20 * 3);
+    listener.ping();
+  }
+}
+
 }  // namespace
 }  // namespace nuncio::test
