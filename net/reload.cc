@@ -53,13 +53,12 @@ std::string Reloader::apply(Configuration& next, const Options& before) {
     if (std::string problem = log::change(options.log); !problem.empty()) return problem;
   }
   std::string problem;
+  RuntimeFile next_pid_file;
   const bool is_other_pid_file = options.pid_file != before.pid_file;
-  if (is_other_pid_file) {
-    RuntimeFile written;
-    if (!options.pid_file.empty()) problem = written.write(options.pid_file, std::to_string(getpid()));
-    if (problem.empty()) pid_file_.swap(written);  // the old one goes
-  }
+  if (is_other_pid_file && !options.pid_file.empty())
+    problem = next_pid_file.write(options.pid_file, std::to_string(getpid()));
   if (problem.empty()) problem = server_.adopt(next);
+  if (problem.empty() && is_other_pid_file) pid_file_.swap(next_pid_file);  // the other one goes
   if (!problem.empty() && is_other_log) log::change(before.log);
   return problem;
 }

@@ -112,7 +112,7 @@ std::string Server::open_audit(const Options& options) {
   if (!why_not.empty()) return why_not;
   const std::lock_guard lock(audit_mutex_);
   has_audit_ = !options.audit_log.empty();
-  audit_ = std::move(opened);
+  audit_.swap(opened);  // the other one writes its last lines when the lock is free again
   return {};
 }
 

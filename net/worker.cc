@@ -157,6 +157,7 @@ void Worker::pick_up_state() {
     rules_[index] = &all[place];
   }
   std::erase_if(verdicts_, [](const auto& entry) { return entry.second.expired(); });
+  crossings_.forget_what_is_closed();
   recheck_next_ = 0;
 }
 
@@ -194,7 +195,8 @@ std::shared_ptr<auth::SubjectVerdicts> Worker::verdicts(
 }
 
 int64_t Worker::time_to_sleep_ns() {
-  const bool is_rechecking = recheck_next_ < places_.size();
+  const bool is_rechecking =
+      recheck_next_ < places_.size() || (recheck_next_ != SIZE_MAX && rechecks_pending_ == 0);
   if (is_rechecking || !resume_list_.empty() || !removing_.empty() || !flush_list_.empty() ||
       !results_.empty())
     return 0;
@@ -240,6 +242,8 @@ void Worker::take_controls() {
       task->run(*this);
     } else if (std::holds_alternative<Stop>(control)) {
       begin_stop();
+    } else if (state_.refresh()) {  // published behind this turn's first look
+      pick_up_state();
     }
   }
   controls_taken_.clear();
