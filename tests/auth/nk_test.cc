@@ -13,6 +13,7 @@
 #include <string>
 
 #include "auth/nkey.h"
+#include "official_key.h"
 
 namespace nuncio::auth {
 namespace {
@@ -21,9 +22,7 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-// As in nkey_test.cc: a seed of the official tools, its public key, a text and its signature.
-constexpr std::string_view seed = "SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU";
-constexpr std::string_view public_text = "UCK5N7N66OBOINFXAYC2ACJQYFSOD4VYNU6APEJTAVFZB2SVHLKGEW7L";
+// A text and its signature by the official key.
 constexpr std::string_view text = "iBFByN3zQjAT7dQ";
 constexpr std::string_view signature =
     "kagPGrixaWS5yuHqw9nTQrda1Q376fK3fRCGtYdF4_w2aSk-4O7Ca0JM0qvzm69HH6MoMps2yF6Q0Qs830JZCA";

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/nkey_text.h"
+#include "official_key.h"
 
 namespace nuncio::auth {
 namespace {
@@ -18,8 +19,6 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-constexpr std::string_view seed = "SUAMLK2ZNL35WSMW37E7UD4VZ7ELPKW7DHC3BWBSD2GCZ7IUQQXZIORRBU";
-constexpr std::string_view public_text = "UCK5N7N66OBOINFXAYC2ACJQYFSOD4VYNU6APEJTAVFZB2SVHLKGEW7L";
 constexpr std::string_view nonce = "PXoWU7zWAMt75FY";
 constexpr std::string_view standard_padded =
     "ZaAiVDgB5CeYoXoQ7cBCmq+ZllzUnGUoDVb8C7PilWvCs8XKfUchAUhz2P4BYAF++Dg3w05CqyQFRDiGL6LrDw==";
