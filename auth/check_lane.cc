@@ -36,19 +36,22 @@ void CheckLane::cancel(const Ticket& ticket) {
   if (queue_.cancel(ticket)) ++counters_.cancelled;
 }
 
-void CheckLane::collect(std::vector<Finished>& finished) {
-  for (const auto& thread : threads_) take_result(*thread, finished);
+void CheckLane::collect(std::vector<Finished>& finished, Time now) {
+  for (const auto& thread : threads_) {
+    if (take_result(*thread, finished) && backlog_) backlog_->note_progress(now);
+  }
   take_result(rescuer_, finished);
 }
 
 // Of a job that two threads have made, the later result finds nobody waiting.
-void CheckLane::take_result(CheckThread& thread, std::vector<Finished>& finished) {
+bool CheckLane::take_result(CheckThread& thread, std::vector<Finished>& finished) {
   auto outcome = thread.take();
-  if (!outcome) return;
-  auto waiters = queue_.finish(*outcome->job);
-  if (!waiters) return;
-  ++counters_.done;
-  finished.push_back({std::move(outcome->job), std::move(*waiters), std::move(outcome->matching)});
+  if (!outcome) return false;
+  if (auto waiters = queue_.finish(*outcome->job)) {
+    ++counters_.done;
+    finished.push_back({std::move(outcome->job), std::move(*waiters), std::move(outcome->matching)});
+  }
+  return true;
 }
 
 void CheckLane::assign(Time now) {
@@ -58,25 +61,52 @@ void CheckLane::assign(Time now) {
     if (!job) break;
     thread->hand_over(std::move(job), now);
   }
+  watch_backlog(now);
   if (!rescuer_.is_free()) return;
-  if (auto job = take_overdue(now)) rescuer_.hand_over(std::move(job), now);
+  if (auto job = job_to_rescue(now)) {
+    ++counters_.rescued;
+    rescuer_.hand_over(std::move(job), now);
+  }
 }
 
-std::shared_ptr<const CheckJob> CheckLane::take_overdue(Time now) {
-  if (auto job = queue_.take_queued_before(now - overdue_after)) return job;
+void CheckLane::watch_backlog(Time now) {
+  if (queue_.waiting() == 0) {
+    backlog_.reset();
+  } else if (!backlog_) {
+    backlog_.emplace(threads_.size(), now, cpu_time());
+  } else if (now >= backlog_->next_look()) {
+    backlog_->look(now, cpu_time());
+  }
+}
+
+std::shared_ptr<const CheckJob> CheckLane::job_to_rescue(Time now) {
+  if (backlog_ && backlog_->is_stuck()) {
+    if (auto job = queue_.take_queued_before(now - overdue_after)) return job;
+  }
   for (const auto& thread : threads_) {
     if (auto job = thread->take_starved(now)) return job;
   }
   return nullptr;
 }
 
+std::chrono::nanoseconds CheckLane::cpu_time() const {
+  auto sum = rescuer_.cpu_time();
+  for (const auto& thread : threads_) sum += thread->cpu_time();
+  return sum;
+}
+
 // None while the rescuer is busy, since its end is an event.
 std::optional<CheckLane::Time> CheckLane::next_deadline() const {
   if (!rescuer_.is_free()) return std::nullopt;
   std::optional<Time> deadline;
-  if (const auto oldest = queue_.oldest_queued_at()) deadline = *oldest + overdue_after;
+  const auto not_after = [&](Time at) { deadline = deadline ? std::min(*deadline, at) : at; };
+  if (backlog_) {
+    not_after(backlog_->next_look());
+    const auto oldest = queue_.oldest_queued_at();
+    if (backlog_->is_stuck() && oldest) not_after(*oldest + overdue_after);
+  }
   for (const auto& thread : threads_) {
-    if (const auto at = thread->starved_at()) deadline = deadline ? std::min(*deadline, *at) : *at;
+    if (const auto at = thread->starved_at()) not_after(*at);
   }
   return deadline;
 }

@@ -1,12 +1,14 @@
 // One kind of checks in the Verifier, with a queue and threads of its own, so that it never waits for another
-// kind: some threads at SCHED_IDLE, and the rescuer of normal priority for jobs that wait or starve too long.
-// For the Verifier, under its lock; nothing here waits for a check.
+// kind: some threads at SCHED_IDLE, and the rescuer of normal priority for when these get nowhere. A queue
+// that is merely long waits: the rescuer would take the processor from the workers. For the Verifier, under
+// its lock; nothing here waits for a check.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "auth/backlog_watch.h"
 #include "auth/check_queue.h"
 #include "auth/check_thread.h"
 #include "auth/verifier.h"
@@ -40,8 +42,8 @@ class CheckLane {
   void cancel(const Ticket& ticket);
 
   // Appends what is done.
-  void collect(std::vector<Finished>& finished);
-  // Hands waiting jobs to free threads, and overdue or starved ones to the rescuer.
+  void collect(std::vector<Finished>& finished, Time now);
+  // Hands waiting jobs to free threads, and to the rescuer those that wait or starve too long.
   void assign(Time now);
   // When assign() may be needed without an event.
   std::optional<Time> next_deadline() const;
@@ -53,12 +55,15 @@ class CheckLane {
   Verifier::LaneCounters counters() const;
 
  private:
-  void take_result(CheckThread& thread, std::vector<Finished>& finished);
-  std::shared_ptr<const CheckJob> take_overdue(Time now);
+  bool take_result(CheckThread& thread, std::vector<Finished>& finished);
+  void watch_backlog(Time now);
+  std::shared_ptr<const CheckJob> job_to_rescue(Time now);
+  std::chrono::nanoseconds cpu_time() const;
 
   CheckQueue queue_;
   std::vector<std::unique_ptr<CheckThread>> threads_;
   CheckThread rescuer_;
+  std::optional<BacklogWatch> backlog_;  // while jobs wait
   Verifier::LaneCounters counters_;
 };
 

@@ -112,7 +112,7 @@ void CheckThread::join_until(Time deadline) {
   }
 }
 
-std::chrono::nanoseconds CheckThread::cpu_time() {
+std::chrono::nanoseconds CheckThread::cpu_time() const {
   clockid_t clock;
   timespec now{};
   if (pthread_getcpuclockid(thread_.native_handle(), &clock) != 0 || clock_gettime(clock, &now) != 0)

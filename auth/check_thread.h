@@ -43,6 +43,9 @@ class CheckThread {
   // When take_starved() is worth a look; nullopt: not before the job is done.
   std::optional<Time> starved_at() const;
 
+  // Processor time it has had since it began.
+  std::chrono::nanoseconds cpu_time() const;
+
   void stop();
   // A check cannot be interrupted, and a costly one must not hold up the end of the server: when it is not
   // done by then the thread goes on alone, with what it owns.
@@ -61,10 +64,9 @@ class CheckThread {
     std::shared_ptr<const StoredSecret> matching;
   };
   static void run(Shared& self);
-  std::chrono::nanoseconds cpu_time();
 
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-  std::thread thread_;
+  mutable std::thread thread_;  // native_handle() is not const
   // Notes about a busy one.
   Time watched_since_{};
   std::chrono::nanoseconds cpu_time_then_{};

@@ -145,7 +145,7 @@ void Verifier::State::dispatch() {
       const std::lock_guard lock(mutex);
       const auto now = Clock::now();
       for (CheckLane* lane : lanes()) {
-        lane->collect(finished);
+        lane->collect(finished, now);
         lane->assign(now);
         if (const auto next = lane->next_deadline()) deadline = deadline ? std::min(*deadline, *next) : next;
       }

@@ -1,8 +1,8 @@
 // Checks password hashes and signatures off the workers (AU-26…AU-28, AT-11, AT-17). Each kind is a lane with
-// a queue and threads of its own (check_lane.h): SCHED_IDLE threads and one of normal priority for jobs that
-// have waited 250 ms; fair over source addresses; bounded; equal checks in flight are joined. A cache of
-// verified credentials answers repeated logins without a hash. Thread-safe. The SCHED_IDLE threads share no
-// lock with anybody: a starved one that held it would stop the workers.
+// a queue and threads of its own (check_lane.h): SCHED_IDLE threads, and one of normal priority that takes
+// jobs that have waited 250 ms when the others get nowhere; fair over source addresses; bounded; equal checks
+// in flight are joined. A cache of verified credentials answers repeated logins without a hash. Thread-safe.
+// The SCHED_IDLE threads share no lock with anybody: a starved one that held it would stop the workers.
 #pragma once
 
 #include <chrono>
@@ -68,6 +68,7 @@ class Verifier {
 
   struct LaneCounters {
     uint64_t done = 0, joined = 0, refused_full = 0, cancelled = 0;
+    uint64_t rescued = 0;  // given to the thread of normal priority
     size_t waiting = 0;
   };
   struct Counters {
