@@ -16,7 +16,7 @@ bool is_equal_word(const char* a, const char* b) noexcept {
 }
 
 // Both have `size` bytes. Compares first and last word, which may overlap, and what lies between.
-inline bool is_equal_text(const char* a, const char* b, size_t size) noexcept {
+[[gnu::always_inline]] inline bool is_equal_text(const char* a, const char* b, size_t size) noexcept {
   if (size >= 8) {
     for (size_t i = 0; i + 8 < size; i += 8) {
       if (!is_equal_word<uint64_t>(a + i, b + i)) return false;

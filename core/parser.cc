@@ -119,7 +119,7 @@ class Marks {
       : line_(line), left_(marks_of(line) & ~uint64_t{0} << start) {}
 
   // Position of the next mark; 64, where nothing is known, when there is none.
-  size_t next() noexcept {
+  [[gnu::always_inline]] size_t next() noexcept {
     if (left_ == 0) [[unlikely]] {
       if (is_widened_) return 64;
       is_widened_ = true;

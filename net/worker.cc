@@ -44,6 +44,10 @@ Worker::Worker(Server& server, WorkerId id)
   pick_up_state();
 }
 
+void Worker::make_matcher(const Account& account) {
+  matchers_[account.index] = std::make_unique<Matcher>(server_.account(account.index).interest, id_);
+}
+
 Worker::~Worker() = default;
 
 bool Worker::start(std::string& why_not) {

@@ -76,9 +76,10 @@ class alignas(128) Worker {
   Matcher& matcher(const Account& account) {
     std::unique_ptr<Matcher>& found = matchers_[account.index];
     if (found == nullptr) [[unlikely]]
-      found = std::make_unique<Matcher>(server_.account(account.index).interest, id_);
+      make_matcher(account);
     return *found;
   }
+  [[gnu::cold, gnu::noinline]] void make_matcher(const Account& account);
   const State& state() const { return *state_; }
   const Options& options() const { return state_->options; }
   const auth::AuthTable& table() const { return *state_->table; }
