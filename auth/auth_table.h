@@ -49,6 +49,7 @@ struct Login {
   std::shared_ptr<const User> user;
   // Null for who was let in without one.
   std::shared_ptr<const StoredSecret> secret = nullptr;
+  bool is_by_certificate = false;  // the user was found by the client's certificate
 };
 
 // Which of the user's secrets it was, for logs: the label; empty for who was let in without one.

@@ -24,6 +24,13 @@ struct Ticket {
   friend bool operator==(const Ticket&, const Ticket&) = default;
 };
 
+// Other costly work for a connection than a check, such as a step of a TLS handshake: owns what it works on.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual void run() = 0;  // on a verifier thread, once
+};
+
 struct Check {
   Ticket ticket;
   std::string source;                                       // address without port, for fairness
@@ -35,6 +42,7 @@ struct Check {
 struct CheckResult {
   Ticket ticket;
   std::shared_ptr<const StoredSecret> stored;  // the one that matches, or null
+  std::shared_ptr<Work> work = nullptr;        // done; null for checks
 };
 
 struct VerifierSettings {
@@ -62,6 +70,9 @@ class Verifier {
   // Queues a check. False when the queue is full (the login is refused as verifier_overloaded). A ticket has
   // one check at a time, a second one is refused. Takes a short lock, never waits for a hash.
   bool submit(Check);
+  // Queues work in the lane of handshakes, under the same rules: fair over sources, bounded; false when that
+  // is full. Never joined and never computed twice.
+  bool submit(const Ticket&, std::string source, std::shared_ptr<Work>);
   // The connection is gone: its check is dropped if it has not begun, its result in any case (AU-7) but for
   // one that is being delivered at this moment; the generation tells.
   void cancel(const Ticket&);

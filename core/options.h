@@ -77,6 +77,7 @@ struct AuthorizationOptions {
   std::vector<SecretOptions> tokens;
   std::vector<UserOptions> users;  // of the block and of all accounts
   std::string no_auth_user;        // a user's name or an nkey; empty: none
+  bool maps_certificates = false;  // a client's certificate says which user it is (TlsOptions::maps_users)
   Nanoseconds timeout = std::chrono::seconds(2);
 
   bool is_required() const { return single_user || !tokens.empty() || !users.empty(); }
@@ -129,6 +130,34 @@ struct AccountOptions {
   std::string position;
 };
 
+enum class TlsVersion : uint8_t { tls_1_2, tls_1_3 };
+
+// A block `tls { … }` (CF-58). Says what is asked for; whether files and library can give it is judged when
+// they are loaded. Paths are as configured.
+struct TlsOptions {
+  struct KeyPair {
+    std::string cert_file, key_file;  // PEM; the certificate may be followed by its chain
+    std::string position = {};        // for messages, as below
+  };
+  std::vector<KeyPair> pairs;  // at least one; of several the client's server name and algorithms choose
+  std::string ca_file;         // whom clients' certificates are verified by; empty: the system's
+  std::string revocation_file;  // certificate revocation lists, PEM; empty: none
+  bool is_verifying = false;    // clients must give a certificate: `verify`, and with every kind of mapping
+  bool maps_users = false;      // `verify_and_map` (AU-38)
+  Nanoseconds timeout = std::chrono::seconds(2);  // of a handshake
+  // By preference, canonical names of core/tls_names.h; empty: the default.
+  std::vector<std::string> cipher_suites, curves;
+  TlsVersion version_min = TlsVersion::tls_1_2;
+  std::vector<std::string> pinned_certs;  // lower-case hex SHA-256 of key infos (AU-39); empty: any
+  bool is_handshake_first = false;        // TLS before INFO
+  // When nothing has come by then, INFO is sent in clear after all; zero: never.
+  Nanoseconds handshake_first_fallback{0};
+  uint32_t handshakes_per_second = 0;  // `connection_rate_limit`; 0: no limit
+  std::string position;                // "file:line:col" or "command line", for messages
+
+  friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
+};
+
 // Back-off of logins that fail again and again (AU-74), per user and source network.
 struct LoginBackoffOptions {
   bool is_enabled = true;
@@ -160,6 +189,9 @@ struct Options {
   bool headers = true;  // false: no_header_support
   bool stall_fast_producers = true;
   uint32_t traced_message_max = 0;  // bytes of a payload shown in traces; 0: all
+
+  std::optional<TlsOptions> tls;  // of the client listener; none: plain text
+  bool allow_non_tls = false;     // plain text as well (CF-59)
 
   AuthorizationOptions authorization;
   std::vector<AccountOptions>

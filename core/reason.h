@@ -19,6 +19,9 @@ enum class Reason : uint8_t {
   parse_error,           // malformed arguments: the reference closes without a word (CP-13, CP-28, CP-38)
   client_reported_error, // the client sent -ERR (CP-67)
   header_violation,      // HPUB without `headers` in CONNECT (CP-42)
+  tls_handshake_failed,  // also: plain text where TLS is asked for, a certificate that is not pinned (AT-42)
+  tls_handshake_timeout,
+  tls_record_failed,     // after the handshake: what came is no record of this session
   account_changed,       // by a reload: to reconnect into its new account (AU-66)
   // Ends of a connection with -ERR.
   account_connections_exceeded,
@@ -45,6 +48,7 @@ enum class Reason : uint8_t {
   backed_off,            // too many failures before it (AU-74)
   login_revoked,         // by a reload: user gone, secret changed, or authentication newly required (AU-66)
   connection_type_not_allowed,
+  certificate_unmapped,  // no name in the client's certificate is a user's (AU-38)
   verifier_overloaded,
   credentials_changed,   // a second CONNECT that would change who the client is
   // Refusals that keep the connection.
