@@ -16,6 +16,7 @@ struct TlsCipherSuite {
   uint16_t id;            // as on the wire
   bool is_of_tls_1_3;
   bool is_insecure;  // 3DES, RC4, RSA key exchange …: named by nats-server, refused here
+  bool is_default;   // offered where nothing is configured: with forward secrecy, and AEAD
 };
 
 struct TlsCurve {
@@ -23,11 +24,12 @@ struct TlsCurve {
   uint16_t id;            // as on the wire
 };
 
-// In the order of preference that holds where nothing is configured.
+// All there are names for, in the order of preference that holds where nothing is configured. As in Go, a
+// choice without any suite of TLS 1.3 leaves that version its own, and one without any of TLS 1.2 ends that.
 std::span<const TlsCipherSuite> tls_cipher_suites();
 std::span<const TlsCurve> tls_curves();
 
-// Names are matched as nats-server does; null or nullopt: unknown.
+// Names are matched as nats-server does: exactly, also by those it had for a while; null or nullopt: unknown.
 const TlsCipherSuite* find_tls_cipher_suite(std::string_view name);
 const TlsCurve* find_tls_curve(std::string_view name);
 std::optional<TlsVersion> parse_tls_version(std::string_view text);  // "1.2"
