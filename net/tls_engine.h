@@ -1,0 +1,25 @@
+// What a TlsContext is made of, shared by tls_context.cc and tls_session.cc. Immutable but for the tickets'
+// keys, which have a lock of their own.
+#pragma once
+
+#include "net/tls_context.h"
+#include "net/tls_library.h"
+#include "net/tls_material.h"
+#include "net/tls_policy.h"
+
+namespace nuncio::net {
+
+struct TlsContext::Engine {
+  Engine();
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  TlsOptions options;
+  TlsMaterial material;
+  TlsPolicy policy;
+  mbedtls_ssl_ticket_context tickets;  // keys of this context only: a reload must not honour older tickets
+  mbedtls_ssl_config config;           // refers to all of the above
+};
+
+}  // namespace nuncio::net

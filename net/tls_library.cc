@@ -1,0 +1,142 @@
+#include "net/tls_library.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "net/tls_context.h"
+
+#if MBEDTLS_VERSION_MAJOR >= 3
+#include <psa/crypto.h>
+#endif
+
+namespace nuncio::net {
+
+std::string tls_library() {
+  char version[18];
+  mbedtls_version_get_string(version);
+  return std::string("mbedTLS ") + version;
+}
+
+bool start_library() {
+#if MBEDTLS_VERSION_MAJOR >= 3 && defined(MBEDTLS_PSA_CRYPTO_C)
+  // TLS 1.3 of 3.x computes with PSA. Counted by the library's own lock; never undone.
+  static const bool is_started = psa_crypto_init() == PSA_SUCCESS;
+  return is_started;
+#else
+  return true;
+#endif
+}
+
+std::string library_error(int code) {
+  char text[160] = "";
+#if defined(MBEDTLS_ERROR_C)
+  mbedtls_strerror(code, text, sizeof text);
+#endif
+  char number[32];
+  std::snprintf(number, sizeof number, " (-0x%04x)", static_cast<unsigned>(-code));
+  return std::string(text[0] ? text : "error of the TLS library") + number;
+}
+
+int fill_random(void*, unsigned char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t got = ::getrandom(bytes, size, 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+    }
+    bytes += got;
+    size -= static_cast<size_t>(got);
+  }
+  return 0;
+}
+
+#if !defined(MBEDTLS_THREADING_C)
+static std::mutex library_mutex;
+LibraryLock::LibraryLock() : lock_(library_mutex) {}
+#endif
+
+bool library_has_curve(uint16_t id) {
+  return mbedtls_ecp_curve_info_from_tls_id(id) != nullptr;
+}
+
+std::vector<LibraryCurve> library_curves(std::span<const uint16_t> ids) {
+  std::vector<LibraryCurve> curves;
+  for (const uint16_t id : ids) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+    curves.push_back(id);
+#else
+    curves.push_back(mbedtls_ecp_curve_info_from_tls_id(id)->grp_id);
+#endif
+  }
+#if MBEDTLS_VERSION_MAJOR >= 3
+  curves.push_back(MBEDTLS_SSL_IANA_TLS_GROUP_NONE);
+#else
+  curves.push_back(MBEDTLS_ECP_DP_NONE);
+#endif
+  return curves;
+}
+
+void set_curves(mbedtls_ssl_config& config, const std::vector<LibraryCurve>& curves) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  mbedtls_ssl_conf_groups(&config, curves.data());
+#else
+  mbedtls_ssl_conf_curves(&config, curves.data());
+#endif
+}
+
+void set_versions(mbedtls_ssl_config& config, bool only_tls_1_3) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  mbedtls_ssl_conf_min_tls_version(&config,
+                                   only_tls_1_3 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+  mbedtls_ssl_conf_max_tls_version(
+      &config, library_has_tls_1_3 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+#else
+  static_cast<void>(only_tls_1_3);  // refused before
+  mbedtls_ssl_conf_min_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+  mbedtls_ssl_conf_max_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
+}
+
+bool is_tls_1_3(const mbedtls_ssl_context& ssl) {
+  return std::string_view(mbedtls_ssl_get_version(&ssl)) == "TLSv1.3";
+}
+
+int parse_key(mbedtls_pk_context& key, std::string_view text) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+#if MBEDTLS_VERSION_MAJOR >= 3
+  return mbedtls_pk_parse_key(&key, bytes, text.size(), nullptr, 0, fill_random, nullptr);
+#else
+  return mbedtls_pk_parse_key(&key, bytes, text.size(), nullptr, 0);
+#endif
+}
+
+int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  return mbedtls_pk_check_pair(&public_key, &private_key, fill_random, nullptr);
+#else
+  return mbedtls_pk_check_pair(&public_key, &private_key);
+#endif
+}
+
+std::array<uint8_t, 32> sha256(std::span<const uint8_t> bytes) {
+  std::array<uint8_t, 32> digest{};
+#if MBEDTLS_VERSION_MAJOR >= 3
+  mbedtls_sha256(bytes.data(), bytes.size(), digest.data(), 0);
+#else
+  mbedtls_sha256_ret(bytes.data(), bytes.size(), digest.data(), 0);
+#endif
+  return digest;
+}
+
+std::string to_hex(std::span<const uint8_t> bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace nuncio::net

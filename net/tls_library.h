@@ -1,0 +1,82 @@
+// mbedTLS as the engine sees it: its headers, and in one place whatever 2.28 and 3.6 do differently. Only the
+// engine's own sources (tls_*.cc) include it. All functions may be called from any thread.
+#pragma once
+
+#include <mbedtls/asn1.h>
+#include <mbedtls/ecp.h>
+#include <mbedtls/error.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ciphersuites.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/version.h>
+#include <mbedtls/x509_crl.h>
+#include <mbedtls/x509_crt.h>
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#ifndef MBEDTLS_PRIVATE
+#define MBEDTLS_PRIVATE(member) member
+#endif
+
+namespace nuncio::net {
+
+constexpr bool library_has_tls_1_3 =
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_MAJOR >= 3
+    true;
+#else
+    false;
+#endif
+
+// Before anything else is asked of the library; again is harmless. False: it cannot be used.
+bool start_library();
+// "SSL - Processing of the Certificate handshake message failed", without the library's own name.
+std::string library_error(int code);
+// For the library's callbacks: bytes of the kernel's generator, which has no state of ours to guard.
+int fill_random(void* unused, unsigned char* bytes, size_t size);
+
+// Held during each step of a handshake. Where the library was built without threads, sessions that share keys
+// must not run at once; where it has them, this is nothing.
+class LibraryLock {
+ public:
+#if defined(MBEDTLS_THREADING_C)
+  LibraryLock() {}
+#else
+  LibraryLock();
+
+ private:
+  std::lock_guard<std::mutex> lock_;
+#endif
+};
+
+// A curve by its number on the wire.
+bool library_has_curve(uint16_t id);
+// A choice of curves as this version of the library takes it.
+#if MBEDTLS_VERSION_MAJOR >= 3
+using LibraryCurve = uint16_t;
+#else
+using LibraryCurve = mbedtls_ecp_group_id;
+#endif
+std::vector<LibraryCurve> library_curves(std::span<const uint16_t> ids);  // with the end mark
+void set_curves(mbedtls_ssl_config&, const std::vector<LibraryCurve>&);
+
+void set_versions(mbedtls_ssl_config&, bool only_tls_1_3);
+bool is_tls_1_3(const mbedtls_ssl_context&);
+
+// A private key from text of the PEM form, `text` ending with a NUL that counts.
+int parse_key(mbedtls_pk_context&, std::string_view text);
+int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key);
+
+std::array<uint8_t, 32> sha256(std::span<const uint8_t> bytes);
+std::string to_hex(std::span<const uint8_t> bytes);
+
+}  // namespace nuncio::net

@@ -1,0 +1,17 @@
+// What a certificate says of whom it was made for, out of its DER. For the TLS engine only. Any thread.
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include <string>
+
+#include "auth/peer_certificate.h"
+#include "net/tls_library.h"
+
+namespace nuncio::net {
+
+// Or why it must be refused: a name with a NUL byte, text that is none. Such a certificate could stand for
+// somebody else, depending on who reads it.
+tl::expected<auth::PeerCertificate, std::string> read_peer_certificate(const mbedtls_x509_crt&);
+
+}  // namespace nuncio::net

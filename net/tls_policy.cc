@@ -1,0 +1,105 @@
+#include "net/tls_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/tls_names.h"
+#include "net/tls_context.h"
+#include "net/tls_material.h"
+
+namespace nuncio::net {
+namespace {
+
+std::vector<int> choose_suites(const TlsOptions&, std::vector<std::string>& errors);
+std::vector<LibraryCurve> choose_curves(const TlsOptions&, std::vector<std::string>& errors);
+mbedtls_x509_crt_profile certificate_profile();
+
+bool library_has_suite(const TlsCipherSuite& suite) {
+  return (library_has_tls_1_3 || !suite.is_of_tls_1_3) &&
+         mbedtls_ssl_ciphersuite_from_id(suite.id) != nullptr;
+}
+
+}  // namespace
+
+TlsPolicy TlsPolicy::make(const TlsOptions& options, std::vector<std::string>& errors) {
+  TlsPolicy policy;
+  policy.is_only_tls_1_3 = options.version_min == TlsVersion::tls_1_3;
+  if (policy.is_only_tls_1_3 && !library_has_tls_1_3)
+    errors.push_back(at_position(
+        options.position,
+        fmt::format("min_version \"1.3\": {} has no TLS 1.3; it takes 3.6 or later", tls_library())));
+  policy.suites = choose_suites(options, errors);
+  policy.curves = choose_curves(options, errors);
+  policy.certificates = certificate_profile();
+  return policy;
+}
+
+void TlsPolicy::apply(mbedtls_ssl_config& config) const {
+  set_versions(config, is_only_tls_1_3);
+  mbedtls_ssl_conf_ciphersuites(&config, suites.data());
+  set_curves(config, curves);
+  mbedtls_ssl_conf_cert_profile(&config, &certificates);
+  mbedtls_ssl_conf_renegotiation(&config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+}
+
+namespace {
+
+std::vector<int> choose_suites(const TlsOptions& options, std::vector<std::string>& errors) {
+  std::vector<const TlsCipherSuite*> chosen;
+  for (const auto& name : options.cipher_suites) {
+    const auto* suite = find_tls_cipher_suite(name);
+    if (suite == nullptr || suite->is_insecure || !library_has_suite(*suite)) {
+      errors.push_back(at_position(options.position,
+                                   fmt::format("cipher suite {}: {} does not have it", name, tls_library())));
+    } else {
+      chosen.push_back(suite);
+    }
+  }
+  const bool names_tls_1_3 =
+      std::ranges::any_of(chosen, [](const TlsCipherSuite* suite) { return suite->is_of_tls_1_3; });
+  for (const auto& suite : tls_cipher_suites()) {
+    const bool is_open = options.cipher_suites.empty() || (suite.is_of_tls_1_3 && !names_tls_1_3);
+    if (is_open && suite.is_default && library_has_suite(suite)) chosen.push_back(&suite);
+  }
+  std::vector<int> suites;
+  for (const auto* suite : chosen) suites.push_back(suite->id);
+  if (suites.empty() && errors.empty())
+    errors.push_back(at_position(options.position, "no cipher suite is left"));
+  suites.push_back(0);
+  return suites;
+}
+
+std::vector<LibraryCurve> choose_curves(const TlsOptions& options, std::vector<std::string>& errors) {
+  std::vector<uint16_t> ids;
+  for (const auto& name : options.curves) {
+    const auto* curve = find_tls_curve(name);
+    if (curve == nullptr || !library_has_curve(curve->id)) {
+      errors.push_back(
+          at_position(options.position, fmt::format("curve {}: {} does not have it", name, tls_library())));
+    } else {
+      ids.push_back(curve->id);
+    }
+  }
+  if (options.curves.empty()) {
+    for (const auto& curve : tls_curves())
+      if (library_has_curve(curve.id)) ids.push_back(curve.id);
+  }
+  return library_curves(ids);
+}
+
+// SHA-2, RSA from 2048 bits, the curves of NIST: SHA-1 has been forged, and smaller keys can be.
+mbedtls_x509_crt_profile certificate_profile() {
+  return {
+      .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
+                     MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
+      .allowed_pks = 0xFFFFFFF,
+      .allowed_curves = MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) |
+                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1) |
+                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP521R1),
+      .rsa_min_bitlen = 2048,
+  };
+}
+
+}  // namespace
+}  // namespace nuncio::net

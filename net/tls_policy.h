@@ -1,0 +1,25 @@
+// Which protocol versions, cipher suites and curves a listener offers: the names of its options as the TLS
+// library takes them. For the TLS engine only. Immutable once made.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "net/tls_library.h"
+
+namespace nuncio::net {
+
+struct TlsPolicy {
+  std::vector<int> suites;  // by preference, with an end mark, as below
+  std::vector<LibraryCurve> curves;
+  bool is_only_tls_1_3 = false;
+  mbedtls_x509_crt_profile certificates;  // what those of clients must be like
+
+  // Adds to `errors` each choice that this library does not have, by its name.
+  static TlsPolicy make(const TlsOptions&, std::vector<std::string>& errors);
+  // The library keeps pointers: the policy must outlive the configuration, and stay where it is.
+  void apply(mbedtls_ssl_config&) const;
+};
+
+}  // namespace nuncio::net
