@@ -17,8 +17,8 @@ CheckLane::CheckLane(const LaneSettings& settings, const std::shared_ptr<Semapho
         std::make_unique<CheckThread>(settings.thread_name, settings.at_idle_priority, events));
 }
 
-bool CheckLane::add(Check check, const Digest& key, Time now) {
-  switch (queue_.add(std::move(check), key, now)) {
+bool CheckLane::add(Check check, const Digest& key, Time now, std::shared_ptr<Work> work) {
+  switch (queue_.add(std::move(check), key, now, std::move(work))) {
     case CheckQueue::Added::refused:
       ++counters_.refused_full;
       return false;
@@ -32,8 +32,10 @@ bool CheckLane::add(Check check, const Digest& key, Time now) {
   return true;
 }
 
-void CheckLane::cancel(const Ticket& ticket) {
-  if (queue_.cancel(ticket)) ++counters_.cancelled;
+std::shared_ptr<const CheckJob> CheckLane::cancel(const Ticket& ticket) {
+  if (!queue_.has(ticket)) return nullptr;
+  ++counters_.cancelled;
+  return queue_.cancel(ticket);
 }
 
 void CheckLane::collect(std::vector<Finished>& finished, Time now) {
@@ -56,7 +58,7 @@ bool CheckLane::take_result(CheckThread& thread, std::vector<Finished>& finished
 
 void CheckLane::assign(Time now) {
   for (const auto& thread : threads_) {
-    if (!thread->is_free()) continue;
+    if (!thread->is_free() || thread->is_avoided(now)) continue;
     auto job = queue_.take();
     if (!job) break;
     thread->hand_over(std::move(job), now);
@@ -86,7 +88,8 @@ std::shared_ptr<const CheckJob> CheckLane::job_to_rescue(Time now) {
   for (const auto& thread : threads_) {
     if (auto job = thread->take_starved(now)) return job;
   }
-  return nullptr;
+  const auto is_avoided = [&](const auto& thread) { return thread->is_avoided(now); };
+  return std::all_of(threads_.begin(), threads_.end(), is_avoided) ? queue_.take() : nullptr;
 }
 
 std::chrono::nanoseconds CheckLane::cpu_time() const {

@@ -2,6 +2,11 @@
 // kind: some threads at SCHED_IDLE, and the rescuer of normal priority for when these get nowhere. A queue
 // that is merely long waits: the rescuer would take the processor from the workers. For the Verifier, under
 // its lock; nothing here waits for a check.
+//
+// A check that starves under way is made by the rescuer as well. Work cannot be: it changes what it owns. Nor
+// can its thread be raised: leaving SCHED_IDLE takes a privilege. So it stays where it is, and its thread is
+// given nothing for a while; when no other thread is left the rescuer takes whatever comes at once. What a
+// saturated server costs is one slow handshake now and then, not a slow step in each.
 #pragma once
 
 #include <memory>
@@ -37,9 +42,10 @@ class CheckLane {
   CheckLane(const LaneSettings&, const std::shared_ptr<Semaphore>& events);
 
   // Hands it to a free thread at once if there is one. False: refused.
-  bool add(Check check, const Digest& key, Time now);
+  bool add(Check check, const Digest& key, Time now, std::shared_ptr<Work> work = nullptr);
   bool has(const Ticket& ticket) const { return queue_.has(ticket); }
-  void cancel(const Ticket& ticket);
+  // The job that is dropped, if one is.
+  std::shared_ptr<const CheckJob> cancel(const Ticket& ticket);
 
   // Appends what is done.
   void collect(std::vector<Finished>& finished, Time now);

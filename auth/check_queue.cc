@@ -7,7 +7,7 @@ namespace nuncio::auth {
 CheckQueue::CheckQueue(size_t jobs_max, size_t jobs_per_source_max)
     : jobs_max_(jobs_max), jobs_per_source_max_(jobs_per_source_max) {}
 
-CheckQueue::Added CheckQueue::add(Check check, const Digest& key, Time now) {
+CheckQueue::Added CheckQueue::add(Check check, const Digest& key, Time now, std::shared_ptr<Work> work) {
   if (jobs_by_ticket_.contains(check.ticket)) return Added::refused;
   const auto equal = jobs_.find(key);
   const bool is_joined = equal != jobs_.end();
@@ -19,8 +19,8 @@ CheckQueue::Added CheckQueue::add(Check check, const Digest& key, Time now) {
   if (is_joined) {
     job = equal->second;
   } else {
-    job = std::make_shared<CheckJob>(
-        CheckJob{key, std::move(check.user), std::move(check.stored), std::move(check.candidate), now});
+    job = std::make_shared<CheckJob>(CheckJob{key, std::move(check.user), std::move(check.stored),
+                                              std::move(check.candidate), std::move(work), now});
     job->place_by_age = by_age_.insert(by_age_.end(), job.get());
     jobs_.emplace(key, job);
   }
@@ -58,17 +58,15 @@ std::optional<std::vector<Ticket>> CheckQueue::finish(const CheckJob& job) {
   return waiters;
 }
 
-bool CheckQueue::cancel(const Ticket& ticket) {
+std::shared_ptr<CheckJob> CheckQueue::cancel(const Ticket& ticket) {
   const auto found = jobs_by_ticket_.find(ticket);
-  if (found == jobs_by_ticket_.end()) return false;
+  if (found == jobs_by_ticket_.end()) return nullptr;
   CheckJob& job = *found->second;
   jobs_by_ticket_.erase(found);
   std::erase(job.waiters, ticket);
-  if (job.waiters.empty() && job.is_waiting) {
-    leave_lines(job);
-    jobs_.erase(job.key);
-  }
-  return true;
+  if (!job.waiters.empty() || !job.is_waiting) return nullptr;
+  leave_lines(job);
+  return std::move(jobs_.extract(job.key).mapped());
 }
 
 std::optional<CheckQueue::Time> CheckQueue::oldest_queued_at() const {

@@ -15,8 +15,8 @@
 
 namespace nuncio::auth {
 
-// One check to make and everybody who waits for it. `key`, `user`, `stored` and `candidate` never change,
-// so that the thread that computes it reads them without a lock; the rest belongs to the queue.
+// One check to make, or work to do, and everybody who waits for it. `key` to `work` never change, so that the
+// thread that computes it reads them without a lock; the rest belongs to the queue.
 struct CheckJob {
   using Time = std::chrono::steady_clock::time_point;
 
@@ -34,6 +34,7 @@ struct CheckJob {
   const std::string user;
   const std::vector<std::shared_ptr<const StoredSecret>> stored;
   const Secret candidate;
+  const std::shared_ptr<Work> work;  // null: a check
   const Time queued_at;
   std::list<CheckJob*>::iterator place_by_age{};
   bool is_waiting = true;  // else under way
@@ -50,15 +51,15 @@ class CheckQueue {
 
   // `key` tells equal checks. A joined job also gets a place in the line of the new source, so that nobody
   // waits behind another's flood.
-  Added add(Check check, const Digest& key, Time now);
+  Added add(Check check, const Digest& key, Time now, std::shared_ptr<Work> work = nullptr);
   // The next job by turns of the sources, now under way; null when none waits.
   std::shared_ptr<CheckJob> take();
   // The same among the jobs queued at `limit` or before.
   std::shared_ptr<CheckJob> take_queued_before(Time limit);
   // Who waits for the job, in the order they came; nullopt when it was finished before.
   std::optional<std::vector<Ticket>> finish(const CheckJob& job);
-  // True when the ticket had a check. A job that nobody waits for any more is dropped unless it is under way.
-  bool cancel(const Ticket& ticket);
+  // A job that nobody waits for any more is dropped unless it is under way; returns that.
+  std::shared_ptr<CheckJob> cancel(const Ticket& ticket);
   bool has(const Ticket& ticket) const { return jobs_by_ticket_.contains(ticket); }
 
   size_t waiting() const { return by_age_.size(); }

@@ -12,6 +12,9 @@ namespace {
 // Later than a waiting job is overdue (check_lane.cc): whoever has not begun goes first, or one costly check
 // would take the rescuer from all others.
 constexpr auto starved_after = std::chrono::milliseconds(400);
+// Work takes milliseconds, a client waits for a second or two, and nothing else is held up by looking early.
+constexpr auto work_starved_after = std::chrono::milliseconds(100);
+constexpr auto avoided_for = std::chrono::seconds(5);
 
 // Workers' threads come first: at SCHED_IDLE these run on what is left (nice 19 where that is forbidden).
 void yield_to_everybody() {
@@ -50,7 +53,11 @@ void CheckThread::run(Shared& self) {
   while (true) {
     self.wake.wait();
     if (self.is_stopping.load(std::memory_order_acquire)) break;
-    self.matching = first_match(*self.job);
+    if (self.job->work) {
+      self.job->work->run();
+    } else {
+      self.matching = first_match(*self.job);
+    }
     self.state.store(State::done, std::memory_order_release);
     self.finished->post();
   }
@@ -84,10 +91,12 @@ std::shared_ptr<const CheckJob> CheckThread::take_starved(Time now) {
   const auto at = starved_at();
   if (!at || now < *at) return nullptr;
   const auto used = cpu_time();
-  if (used - cpu_time_then_ < (now - watched_since_) / 2) {
+  const bool is_starved = used - cpu_time_then_ < (now - watched_since_) / 2;
+  if (is_starved && !shared_->job->work) {
     is_rescued_ = true;
     return shared_->job;
   }
+  if (is_starved) avoided_until_ = now + avoided_for;
   watched_since_ = now;
   cpu_time_then_ = used;
   return nullptr;
@@ -96,7 +105,7 @@ std::shared_ptr<const CheckJob> CheckThread::take_starved(Time now) {
 std::optional<CheckThread::Time> CheckThread::starved_at() const {
   const bool is_busy = shared_->state.load(std::memory_order_relaxed) == State::busy;
   if (!is_busy || is_rescued_) return std::nullopt;
-  return watched_since_ + starved_after;
+  return watched_since_ + (shared_->job->work ? work_starved_after : starved_after);
 }
 
 void CheckThread::stop() {

@@ -1,6 +1,6 @@
-// A thread of the Verifier that makes one check at a time. It shares no lock: a job is handed over through an
-// atomic and a semaphore, so that it may starve at SCHED_IDLE in any place without holding up who hands over.
-// All members are for the Verifier, under its lock.
+// A thread of the Verifier that makes one check or does one work at a time. It shares no lock: a job is
+// handed over through an atomic and a semaphore, so that it may starve at SCHED_IDLE in any place without
+// holding up who hands over. All members are for the Verifier, under its lock.
 #pragma once
 
 #include <atomic>
@@ -34,11 +34,14 @@ class CheckThread {
   CheckThread& operator=(const CheckThread&) = delete;
 
   bool is_free() const;
+  // Work starved here lately: to be given nothing for now.
+  bool is_avoided(Time now) const { return now < avoided_until_; }
   void hand_over(std::shared_ptr<const CheckJob> job, Time now);
   // What came out when the check is done; the thread is free then.
   std::optional<Outcome> take();
 
-  // The job under way when its thread hardly gets the processor, for another thread to make as well; once.
+  // The check under way when its thread hardly gets the processor, for another thread to make as well; once.
+  // With work the thread is avoided instead.
   std::shared_ptr<const CheckJob> take_starved(Time now);
   // When take_starved() is worth a look; nullopt: not before the job is done.
   std::optional<Time> starved_at() const;
@@ -71,6 +74,7 @@ class CheckThread {
   Time watched_since_{};
   std::chrono::nanoseconds cpu_time_then_{};
   bool is_rescued_ = false;  // its job was given to another thread as well
+  Time avoided_until_{};
 };
 
 }  // namespace nuncio::auth

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,9 +21,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto farewell_wait = std::chrono::seconds(1);
 
+size_t threads_of(unsigned wanted) {
+  return wanted != 0 ? wanted : std::max(1u, std::thread::hardware_concurrency() / 2);
+}
+
 LaneSettings hash_lane(const VerifierSettings& wanted) {
-  const size_t half = std::max(1u, std::thread::hardware_concurrency() / 2);
-  return {"verify hashes",         "late hashes",    wanted.threads != 0 ? wanted.threads : half,
+  return {"verify hashes",         "late hashes",    threads_of(wanted.threads),
           wanted.at_idle_priority, wanted.queue_max, wanted.queue_per_source_max};
 }
 
@@ -30,6 +34,15 @@ LaneSettings hash_lane(const VerifierSettings& wanted) {
 LaneSettings signature_lane(const VerifierSettings& wanted) {
   return {"verify nkeys",          "late nkeys",     1,
           wanted.at_idle_priority, wanted.queue_max, wanted.queue_per_source_max};
+}
+
+LaneSettings handshake_lane(const VerifierSettings& wanted) {
+  return {"verify tls",
+          "late tls",
+          threads_of(wanted.handshake_threads),
+          wanted.at_idle_priority,
+          wanted.queue_max,
+          wanted.queue_per_source_max};
 }
 
 Digest cache_key(std::string_view user, const StoredSecret& stored, const Secret& candidate) {
@@ -58,7 +71,8 @@ struct Verifier::State {
   void dispatch();
   void remember(const CheckLane::Finished& finished);
   void deliver(const CheckLane::Finished& finished);
-  std::array<CheckLane*, 2> lanes() { return {&signatures, &hashes}; }
+  bool has(const Ticket& ticket);
+  std::array<CheckLane*, 3> lanes() { return {&signatures, &handshakes, &hashes}; }
 
   const VerifierSettings settings;
   const std::function<void(CheckResult)> done;
@@ -68,7 +82,9 @@ struct Verifier::State {
   const std::shared_ptr<Semaphore> events = std::make_shared<Semaphore>();
   std::mutex mutex;  // guards the lanes
   CheckLane signatures;
+  CheckLane handshakes;
   CheckLane hashes;
+  uint64_t works = 0;  // ever submitted, to tell them apart
   std::atomic<bool> is_stopping = false;
   std::thread dispatcher;
 };
@@ -94,23 +110,44 @@ bool Verifier::submit(Check check) {
   const Digest key = job_key(check);
   const auto now = Clock::now();
   CheckLane& lane = is_signature(check) ? state_->signatures : state_->hashes;
-  CheckLane& other = is_signature(check) ? state_->hashes : state_->signatures;
   {
     const std::lock_guard lock(state_->mutex);
-    if (other.has(check.ticket) || !lane.add(std::move(check), key, now)) return false;
+    if (state_->has(check.ticket) || !lane.add(std::move(check), key, now)) return false;
   }
   state_->events->post();  // the dispatcher watches for jobs that become overdue
   return true;
 }
 
+bool Verifier::submit(const Ticket& ticket, std::string source, std::shared_ptr<Work> work) {
+  Check none{ticket, std::move(source), {}, {}, {}};
+  const auto now = Clock::now();
+  {  // `work` outlives the lock, also when it is refused
+    const std::lock_guard lock(state_->mutex);
+    Digest key{};  // any that no other work under way has
+    std::memcpy(key.data(), &++state_->works, sizeof state_->works);
+    if (state_->has(ticket) || !state_->handshakes.add(std::move(none), key, now, work)) return false;
+  }
+  state_->events->post();
+  return true;
+}
+
 void Verifier::cancel(const Ticket& ticket) {
+  std::shared_ptr<const CheckJob> dropped;  // destroyed after the lock is gone
   const std::lock_guard lock(state_->mutex);
-  for (CheckLane* lane : state_->lanes()) lane->cancel(ticket);
+  for (CheckLane* lane : state_->lanes()) {
+    if (!dropped) dropped = lane->cancel(ticket);
+  }
 }
 
 Verifier::Counters Verifier::counters() const {
   const std::lock_guard lock(state_->mutex);
-  return {state_->hashes.counters(), state_->signatures.counters(), state_->cache_hits};
+  return {state_->hashes.counters(), state_->signatures.counters(), state_->handshakes.counters(),
+          state_->cache_hits};
+}
+
+bool Verifier::State::has(const Ticket& ticket) {
+  const auto all = lanes();
+  return std::any_of(all.begin(), all.end(), [&](const CheckLane* lane) { return lane->has(ticket); });
 }
 
 Verifier::State::State(const VerifierSettings& wanted, std::function<void(CheckResult)> deliver_to)
@@ -118,6 +155,7 @@ Verifier::State::State(const VerifierSettings& wanted, std::function<void(CheckR
       done(std::move(deliver_to)),
       cache(wanted.cache_ttl, wanted.cache_entries_max),
       signatures(signature_lane(wanted), events),
+      handshakes(handshake_lane(wanted), events),
       hashes(hash_lane(wanted), events) {
   dispatcher = start_thread("verifier", [this] { dispatch(); });
 }
@@ -166,7 +204,7 @@ void Verifier::State::remember(const CheckLane::Finished& finished) {
 }
 
 void Verifier::State::deliver(const CheckLane::Finished& finished) {
-  for (const Ticket& ticket : finished.waiters) done({ticket, finished.matching});
+  for (const Ticket& ticket : finished.waiters) done({ticket, finished.matching, finished.job->work});
 }
 
 }  // namespace nuncio::auth

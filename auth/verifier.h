@@ -1,7 +1,8 @@
-// Checks password hashes and signatures off the workers (AU-26…AU-28, AT-11, AT-17). Each kind is a lane with
-// a queue and threads of its own (check_lane.h): SCHED_IDLE threads, and one of normal priority that takes
-// jobs that have waited 250 ms when the others get nowhere; fair over source addresses; bounded; equal checks
-// in flight are joined. A cache of verified credentials answers repeated logins without a hash. Thread-safe.
+// Checks password hashes and signatures off the workers (AU-26…AU-28, AT-11, AT-17), and does the steps of
+// TLS handshakes there. Each kind is a lane with a queue and threads of its own (check_lane.h): SCHED_IDLE
+// threads, and one of normal priority that takes jobs that have waited 250 ms when the others get nowhere;
+// fair over source addresses; bounded; equal checks in flight are joined. A cache of verified credentials
+// answers repeated logins without a hash. Thread-safe.
 // The SCHED_IDLE threads share no lock with anybody: a starved one that held it would stop the workers.
 #pragma once
 
@@ -24,11 +25,12 @@ struct Ticket {
   friend bool operator==(const Ticket&, const Ticket&) = default;
 };
 
-// Other costly work for a connection than a check, such as a step of a TLS handshake: owns what it works on.
+// Other costly work for a connection than a check: a step of a TLS handshake. Owns what it works on. Goes
+// back to its owner with the result; dropped work is destroyed on any thread, under no lock.
 class Work {
  public:
   virtual ~Work() = default;
-  virtual void run() = 0;  // on a verifier thread, once
+  virtual void run() = 0;  // on a verifier thread, once; must not throw
 };
 
 struct Check {
@@ -46,9 +48,10 @@ struct CheckResult {
 };
 
 struct VerifierSettings {
-  unsigned threads = 0;          // for hashes; 0: max(1, cores / 2)
-  bool at_idle_priority = true;  // false: for tests that count on progress beside a busy machine
-  size_t queue_max = 4096;       // waiting checks of each lane, joined ones not counted
+  unsigned threads = 0;            // for hashes; 0: max(1, cores / 2)
+  unsigned handshake_threads = 0;  // 0: the same
+  bool at_idle_priority = true;    // false: for tests that count on progress beside a busy machine
+  size_t queue_max = 4096;         // waiting checks of each lane, joined ones not counted
   size_t queue_per_source_max = 1024;
   bool cache = true;
   std::chrono::nanoseconds cache_ttl = std::chrono::minutes(10);
@@ -57,24 +60,24 @@ struct VerifierSettings {
 
 class Verifier {
  public:
-  // `done` is called on verifier threads, once for every submitted check that was not cancelled; must not
-  // block.
+  // `done` is called on verifier threads, once for everything submitted that was not cancelled; must not
+  // block. It may submit the connection's next check or work.
   Verifier(const VerifierSettings&, std::function<void(CheckResult)> done);
-  // Drops what waits and joins the threads; those in the middle of a hash are waited for briefly, then left
-  // to end alone.
+  // Drops what waits and joins the threads; those in the middle of a hash or work are waited for briefly,
+  // then left to end alone.
   ~Verifier();
 
   // The stored secret these credentials were verified against lately (a keyed MAC each, no hash), or null.
   // Never for signatures. Any thread.
   std::shared_ptr<const StoredSecret> known_good(const Check&) const;
   // Queues a check. False when the queue is full (the login is refused as verifier_overloaded). A ticket has
-  // one check at a time, a second one is refused. Takes a short lock, never waits for a hash.
+  // one check or work at a time, a second one is refused. Takes a short lock, never waits for a hash.
   bool submit(Check);
   // Queues work in the lane of handshakes, under the same rules: fair over sources, bounded; false when that
-  // is full. Never joined and never computed twice.
+  // is full, the work untouched. Never joined and never done twice. The result has it as `work`.
   bool submit(const Ticket&, std::string source, std::shared_ptr<Work>);
-  // The connection is gone: its check is dropped if it has not begun, its result in any case (AU-7) but for
-  // one that is being delivered at this moment; the generation tells.
+  // The connection is gone: its check or work is dropped if it has not begun, its result in any case (AU-7)
+  // but for one that is being delivered at this moment; the generation tells.
   void cancel(const Ticket&);
 
   struct LaneCounters {
@@ -83,7 +86,7 @@ class Verifier {
     size_t waiting = 0;
   };
   struct Counters {
-    LaneCounters hashes, signatures;
+    LaneCounters hashes, signatures, handshakes;
     uint64_t cache_hits;
   };
   Counters counters() const;
