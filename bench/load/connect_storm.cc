@@ -1,5 +1,6 @@
-// Logins as fast as the server takes them: each opens a TCP connection, reads INFO, sends CONNECT and PING,
-// awaits the PONG and closes. One thread; latency counts from the opening of the socket to the PONG.
+// Logins as fast as the server takes them: each opens a TCP connection, reads INFO, makes it TLS where that
+// is wanted, sends CONNECT and PING, awaits the PONG and closes. One thread; latency counts from the opening
+// of the socket to the PONG.
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
@@ -7,7 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bench/load/clock.h"
@@ -25,6 +28,7 @@ struct Login {
   uint64_t number = 0;
   uint64_t start_ns = 0;
   bool has_sent_connect = false;
+  std::unique_ptr<TlsStream> tls;
   std::string received;
 };
 
@@ -40,10 +44,14 @@ class Storm {
   void start(Login& login);
   // Reads on, sends CONNECT after INFO; how the login has ended once it has: empty for a success.
   std::optional<std::string> outcome(Login& login);
+  std::optional<std::string> outcome_of_lines(Login& login);
+  void secure(Login& login);
+  void send_connect(Login& login);
   void end(Login& login, const std::string& failure);
   void end_overdue(uint64_t now);
 
   Endpoint endpoint_;
+  std::optional<TlsClient> tls_;
   uint64_t count_;
   uint64_t run_ns_;
   uint64_t timeout_ns_;
@@ -54,6 +62,8 @@ class Storm {
   uint64_t ended_ns_ = 0;
   uint64_t started_ = 0;
   uint64_t failed_ = 0;
+  uint64_t resumed_ = 0;
+  std::string tls_description_;
   size_t open_ = 0;
   Histogram latency_;
   std::map<std::string, uint64_t> failures_;
@@ -72,6 +82,9 @@ Storm::Storm(const Options& options)
     login_texts_.push_back(login_lines(credentials));
   }
   if (login_texts_.empty()) login_texts_.push_back(login_lines(credentials));
+  if (!options.tls.is_wanted) return;
+  tls_.emplace(options.tls, options.url.host);
+  if (options.tls.is_resuming) tls_->resume_sessions();
 }
 
 void Storm::run() {
@@ -108,25 +121,59 @@ void Storm::start(Login& login) {
   ++open_;
 }
 
-std::optional<std::string> Storm::outcome(Login& login) {
+std::optional<std::string> Storm::outcome(Login& login) try {
+  if (login.tls && !login.has_sent_connect) {
+    secure(login);
+    if (!login.has_sent_connect) return std::nullopt;
+  }
   std::array<char, 8192> chunk;
+  if (login.tls) {
+    login.received += login.tls->read(chunk);
+    return outcome_of_lines(login);
+  }
   const ssize_t n = recv(login.socket.fd(), chunk.data(), chunk.size(), 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (n == 0) return "closed by the server";
   if (n < 0) return std::strerror(errno);
   login.received.append(chunk.data(), static_cast<size_t>(n));
+  return outcome_of_lines(login);
+} catch (const Failure& failure) {
+  return failure.what();
+}
+
+std::optional<std::string> Storm::outcome_of_lines(Login& login) {
   for (size_t end = 0; (end = login.received.find("\r\n")) != std::string::npos;) {
     const std::string line = login.received.substr(0, end);
     login.received.erase(0, end + 2);
     if (line.starts_with("-ERR")) return line;
     if (line == "PONG") return "";
     if (!line.starts_with("INFO ") || login.has_sent_connect) continue;
-    login.has_sent_connect = true;
-    const std::string& text = login_texts_[login.number % login_texts_.size()];
-    // A few hundred bytes always fit into a new socket's buffer.
-    if (::send(login.socket.fd(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return std::strerror(errno);
+    if (!tls_) {
+      send_connect(login);
+    } else if (!login.tls) {
+      login.tls = tls_->open(login.socket.fd());
+      secure(login);
+    }
   }
   return std::nullopt;
+}
+
+void Storm::secure(Login& login) {
+  if (!login.tls->handshake()) return;
+  if (login.tls->is_resumed()) ++resumed_;
+  tls_description_ = login.tls->description();
+  send_connect(login);
+}
+
+// A few hundred bytes always fit into a new socket's buffer.
+void Storm::send_connect(Login& login) {
+  login.has_sent_connect = true;
+  const std::string& text = login_texts_[login.number % login_texts_.size()];
+  if (login.tls) {
+    login.tls->write(text);
+  } else if (::send(login.socket.fd(), text.data(), text.size(), MSG_NOSIGNAL) < 0) {
+    throw Failure(std::strerror(errno));
+  }
 }
 
 void Storm::end(Login& login, const std::string& failure) {
@@ -138,6 +185,7 @@ void Storm::end(Login& login, const std::string& failure) {
     ++failed_;
     ++failures_[failure];
   }
+  login.tls.reset();
   login.socket = Socket{};
   --open_;
   if (may_start(now)) start(login);
@@ -150,6 +198,8 @@ void Storm::end_overdue(uint64_t now) {
 }
 
 void Storm::report(Report& into) const {
+  if (!tls_description_.empty()) into.set("tls", tls_description_);
+  if (tls_) into.set("tls_resumed", resumed_);
   into.set("logins", latency_.count());
   into.set("failed", failed_);
   into.set("elapsed_ns", ended_ns_ - begun_ns_);

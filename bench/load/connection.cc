@@ -22,7 +22,11 @@ Connection::Connection(const Target& target)
   const std::string info = read_line();
   if (!info.starts_with("INFO ")) throw Failure(fmt::format("expected INFO, got: {}", info));
   const auto fields = nlohmann::json::parse(info.substr(5), nullptr, false);
-  if (fields.is_object() && fields.value("tls_required", false)) throw Failure("the server wants TLS");
+  const bool is_required = fields.is_object() && fields.value("tls_required", false);
+  const bool is_available = fields.is_object() && fields.value("tls_available", false);
+  if (is_required && !target.tls) throw Failure("the server wants TLS");
+  if (target.tls && !is_required && !is_available) throw Failure("the server does not offer TLS");
+  if (target.tls) secure(*target.tls);
 
   send(login_lines(target.credentials));
   for (std::string line = read_line(); line != "PONG"; line = read_line()) {
@@ -30,17 +34,27 @@ Connection::Connection(const Target& target)
   }
 }
 
+void Connection::secure(TlsClient& client) {
+  if (!received_.empty()) throw Failure("the server went on in plain text after its INFO");
+  tls_ = client.open(fd());
+  while (!tls_->handshake()) wait_for(POLLIN);
+}
+
 void Connection::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(n));
-    } else if (errno == EAGAIN) {
-      wait_for(POLLOUT);
-    } else if (errno != EINTR) {
-      throw Failure(fmt::format("send: {}", std::strerror(errno)));
-    }
+    const size_t n = send_some(bytes);
+    bytes.remove_prefix(n);
+    if (n == 0) wait_for(POLLOUT);
   }
+  while (tls_ && !tls_->flush()) wait_for(POLLOUT);
+}
+
+size_t Connection::send_some(std::string_view bytes) {
+  if (tls_) return tls_->write(bytes);
+  const ssize_t n = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n >= 0) return static_cast<size_t>(n);
+  if (errno == EAGAIN || errno == EINTR) return 0;
+  throw Failure(fmt::format("send: {}", std::strerror(errno)));
 }
 
 void Connection::flush() {
@@ -75,6 +89,7 @@ std::string_view Connection::try_receive(std::span<char> buffer) {
 }
 
 std::string_view Connection::receive_from_socket(std::span<char> buffer) {
+  if (tls_) return tls_->read(buffer);
   const ssize_t n = recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n > 0) return {buffer.data(), static_cast<size_t>(n)};
   if (n == 0) throw Failure("the server closed the connection");
@@ -83,7 +98,7 @@ std::string_view Connection::receive_from_socket(std::span<char> buffer) {
 }
 
 bool Connection::wait_readable(int wait_ms) {
-  if (!received_.empty()) return true;
+  if (has_unread()) return true;
   pollfd waiting{fd(), POLLIN, 0};
   return poll(&waiting, 1, wait_ms) > 0;
 }

@@ -6,10 +6,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "bench/load/tls.h"
 #include "bench/load/url.h"
 
 namespace nuncio::load {
@@ -47,7 +49,8 @@ std::string login_lines(const Credentials& credentials);
 struct Target {
   Endpoint endpoint;
   Credentials credentials;
-  uint64_t timeout_ns = 0;  // longest wait for any one answer
+  uint64_t timeout_ns = 0;         // longest wait for any one answer
+  std::shared_ptr<TlsClient> tls;  // null: plain text
 };
 
 class Connection {
@@ -58,16 +61,23 @@ class Connection {
   int fd() const noexcept { return socket_.fd(); }
   // Sends all of `bytes`, waiting as long as the server takes some within the timeout.
   void send(std::string_view bytes);
+  // Sends what the server takes now and says how much that was.
+  size_t send_some(std::string_view bytes);
   // PING and wait for its PONG: everything sent before has been dealt with. Only while no messages can
   // arrive.
   void flush();
   // What has arrived, at most a buffer full; empty when nothing is there now. Failure once the server has
   // closed.
   std::string_view try_receive(std::span<char> buffer);
+  // try_receive may have some although the descriptor is not readable: who waits for that asks this first.
+  bool has_unread() const noexcept { return !received_.empty() || (tls_ && tls_->has_unread()); }
   // Waits for bytes at most `wait_ms`; true when try_receive may have some.
   bool wait_readable(int wait_ms);
+  // Null for plain text.
+  const TlsStream* tls() const noexcept { return tls_.get(); }
 
  private:
+  void secure(TlsClient& client);
   // The next protocol line without its end; answers the server's PINGs on the way.
   std::string read_line();
   std::string take_line();
@@ -77,6 +87,7 @@ class Connection {
   Socket socket_;
   uint64_t timeout_ns_;
   std::string received_;
+  std::unique_ptr<TlsStream> tls_;
 };
 
 }  // namespace nuncio::load

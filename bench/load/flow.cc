@@ -61,6 +61,7 @@ void run_flow(const Options& options, Report& report) {
   for (const Publisher& publisher : flow.publishers) published += publisher.messages_sent();
   const uint64_t end_ns = plan.copies > 0 ? receiver.last_received_ns() : sender.last_pong_ns();
   const uint64_t elapsed_ns = end_ns - std::min(end_ns, sender.first_sent_ns());
+  report_tls(report, flow.publishers.front().connection);
   report.set("published", published);
   report.set("delivered", receiver.delivered());
   report.set("elapsed_ns", elapsed_ns);

@@ -37,6 +37,7 @@ void run_idle(const Options& options, Report& report) {
   meter.stop();
   for (Connection& connection : connections) connection.flush();  // all of them are still served
 
+  report_tls(report, first);
   report.set("connections", clients);
   report.set("opening_ns", opened_ns);
   meter.report(report, "connection", clients);

@@ -118,6 +118,7 @@ void run_latency(const Options& options, Report& report) {
   meter.stop();
   if (!sender_problem.empty()) report.problem(sender_problem);
 
+  report_tls(report, pair.publishing);
   report.set("messages", latency.count());
   report.set("rate_per_s", options.rate_per_s);
   report.set_latency("latency_ns", latency);

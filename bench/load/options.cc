@@ -28,10 +28,18 @@ Commands
              beside them; then --count publishes to random ones of them
 
 Server
-  -s, --server URL         nats://[user:pass@|token@]host[:port]   (nats://127.0.0.1:4222)
+  -s, --server URL         (nats|tls)://[user:pass@|token@]host[:port]   (nats://127.0.0.1:4222)
       --user U --pass P    log in as a user;  --token T  with a token
       --users N            connect: be U0 ... U(N-1) in turn
       --pid PID            the server's process: report its CPU time and resident memory
+
+TLS, after the server's INFO; each of these options asks for it
+      --tls                    verify the server by the system's authorities
+      --tlscacert FILE         by those of a PEM file
+      --tlscert F --tlskey F   show a certificate of ours
+      --tls-version 1.2|1.3    no other version
+      --tls-cipher NAME        no other cipher suite, by OpenSSL's name
+      --tls-resume             connect: resume the session of an earlier login
 
 Amount
       --count N            messages of each publisher, requests, logins or pairs
@@ -71,10 +79,17 @@ enum Long : int {
   json,
   clients,
   concurrency,
+  tls,
+  tls_ca,
+  tls_cert,
+  tls_key,
+  tls_version,
+  tls_cipher,
+  tls_resume,
   help_wanted
 };
 
-constexpr std::array<option, 20> long_options = {
+constexpr std::array<option, 27> long_options = {
     {{"server", required_argument, nullptr, 's'},
      {"user", required_argument, nullptr, user},
      {"pass", required_argument, nullptr, pass},
@@ -93,6 +108,13 @@ constexpr std::array<option, 20> long_options = {
      {"json", no_argument, nullptr, json},
      {"clients", required_argument, nullptr, clients},
      {"concurrency", required_argument, nullptr, concurrency},
+     {"tls", no_argument, nullptr, tls},
+     {"tlscacert", required_argument, nullptr, tls_ca},
+     {"tlscert", required_argument, nullptr, tls_cert},
+     {"tlskey", required_argument, nullptr, tls_key},
+     {"tls-version", required_argument, nullptr, tls_version},
+     {"tls-cipher", required_argument, nullptr, tls_cipher},
+     {"tls-resume", no_argument, nullptr, tls_resume},
      {"help", no_argument, nullptr, help_wanted},
      {nullptr, 0, nullptr, 0}}};
 
@@ -110,6 +132,34 @@ bool read_order(std::string_view text, Order& into) {
   if (text != "pub-first" && text != "sub-first") return false;
   into = text == "pub-first" ? Order::publisher_first : Order::subscriber_first;
   return true;
+}
+
+bool take_tls(int option, const char* text, TlsSettings& into) {
+  into.is_wanted = true;
+  switch (option) {
+    case tls:
+      return true;
+    case tls_ca:
+      into.ca_file = text;
+      return true;
+    case tls_cert:
+      into.cert_file = text;
+      return true;
+    case tls_key:
+      into.key_file = text;
+      return true;
+    case tls_version:
+      into.version = text;
+      return into.version == "1.2" || into.version == "1.3";
+    case tls_cipher:
+      into.cipher = text;
+      return true;
+    case tls_resume:
+      into.is_resuming = true;
+      return true;
+    default:
+      return false;
+  }
 }
 
 // One option's value into its place; false when it is none.
@@ -160,7 +210,7 @@ bool take(int option, const char* text, Options& into, Credentials& credentials)
     case order:
       return read_order(text, into.order);
     default:
-      return false;
+      return take_tls(option, text, into.tls);
   }
 }
 
@@ -189,6 +239,10 @@ ParsedOptions parse_options(int argc, char** argv) {
   }
   if (optind + 1 != argc) return usage_error("exactly one command is wanted");
   options.command = argv[optind];
+  options.tls.is_wanted |= options.url.is_tls;
+  if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
+    return usage_error("--tlscert and --tlskey go together");
+  }
   // Options win over what the URL carries.
   if (!given.user.empty() || !given.password.empty() || !given.token.empty()) options.url.credentials = given;
   return {options, 0};

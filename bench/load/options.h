@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "bench/load/tls.h"
 #include "bench/load/url.h"
 
 namespace nuncio::load {
@@ -18,6 +19,7 @@ enum class Order { publisher_first, subscriber_first };
 struct Options {
   std::string command;
   Url url;
+  TlsSettings tls;
   std::string subject = "bench";
   uint64_t size_bytes = 16;
   uint64_t count = 0;    // 0: the command's own default, or as many as fit in `seconds`

@@ -24,7 +24,12 @@ std::vector<Connection> connect_padding(const Options& options) {
 }
 
 Target target_of(const Options& options) {
-  return {resolve(options.url), options.url.credentials, static_cast<uint64_t>(options.timeout_s * ns_per_s)};
+  return {resolve(options.url), options.url.credentials, static_cast<uint64_t>(options.timeout_s * ns_per_s),
+          options.tls.is_wanted ? std::make_shared<TlsClient>(options.tls, options.url.host) : nullptr};
+}
+
+void report_tls(Report& report, const Connection& connection) {
+  if (connection.tls() != nullptr) report.set("tls", connection.tls()->description());
 }
 
 }  // namespace nuncio::load

@@ -6,6 +6,7 @@
 
 #include "bench/load/connection.h"
 #include "bench/load/options.h"
+#include "bench/load/report.h"
 
 namespace nuncio::load {
 
@@ -20,5 +21,7 @@ PlacedPair connect_pair(const Options& options);
 std::vector<Connection> connect_padding(const Options& options);
 // The server that the options name, resolved.
 Target target_of(const Options& options);
+// Version and cipher suite, if there is TLS.
+void report_tls(Report& report, const Connection& connection);
 
 }  // namespace nuncio::load

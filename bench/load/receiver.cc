@@ -51,7 +51,12 @@ void Receiver::receive_ready() {
   std::array<epoll_event, 128> events;
   const int ready = epoll_wait(poller_.fd(), events.data(), static_cast<int>(events.size()), 20);
   for (int i = 0; i < ready; ++i)
-    receive_from(*static_cast<Subscriber*>(events[static_cast<size_t>(i)].data.ptr));
+    receive_all_from(*static_cast<Subscriber*>(events[static_cast<size_t>(i)].data.ptr));
+}
+
+void Receiver::receive_all_from(Subscriber& subscriber) {
+  receive_from(subscriber);
+  while (subscriber.connection.has_unread()) receive_from(subscriber);
 }
 
 void Receiver::receive_from(Subscriber& subscriber) try {

@@ -37,6 +37,7 @@ class Receiver {
   bool is_complete() const noexcept;
   // One round over what is readable; throws when a stream is wrong or closed.
   void receive_ready();
+  void receive_all_from(Subscriber& subscriber);
   void receive_from(Subscriber& subscriber);
   void fail(const std::string& text) noexcept;
 

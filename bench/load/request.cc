@@ -161,6 +161,7 @@ void run_request(const Options& options, Report& report) {
   responding.join();
   if (!responder_problem.empty()) report.problem(responder_problem);
 
+  report_tls(report, pair.publishing);
   report.set("requests", requester.answered());
   report.set("elapsed_ns", elapsed_ns);
   report.set("requests_per_s", per_second(requester.answered(), elapsed_ns));

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "bench/load/clock.h"
 #include "bench/load/failure.h"
@@ -48,7 +47,7 @@ void Sender::loop() {
     for (int i = 0; i < ready; ++i) {
       auto& publisher = *static_cast<Publisher*>(events[static_cast<size_t>(i)].data.ptr);
       const uint32_t what = events[static_cast<size_t>(i)].events;
-      if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0) has_moved |= read_some(publisher);
+      if ((what & ~static_cast<uint32_t>(EPOLLOUT)) != 0) has_moved |= read_all(publisher);
       if ((what & EPOLLOUT) != 0) has_moved |= send_some(publisher);
     }
     if (has_moved) moved_ns = now;
@@ -87,16 +86,20 @@ bool Sender::send_some(Publisher& publisher) {
   if (publisher.inbound.control().pings_unanswered > 0) {
     chunk = publisher.message_bytes - publisher.bytes_sent % publisher.message_bytes;
   }
-  const ssize_t n =
-      ::send(publisher.connection.fd(), publisher.block.data() + offset, chunk, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (n > 0) {
-    publisher.bytes_sent += static_cast<uint64_t>(n);
-    return true;
+  try {
+    const size_t n = publisher.connection.send_some({publisher.block.data() + offset, chunk});
+    publisher.bytes_sent += n;
+    return n > 0;
+  } catch (const Failure&) {
+    read_all(publisher);  // an -ERR that explains it may lie there
+    throw;
   }
-  if (errno == EAGAIN || errno == EINTR) return false;
-  const std::string reason = std::strerror(errno);
-  read_some(publisher);  // an -ERR that explains it may lie there
-  throw Failure(fmt::format("send: {}", reason));
+}
+
+bool Sender::read_all(Publisher& publisher) {
+  bool has_read = read_some(publisher);
+  while (publisher.connection.has_unread()) has_read |= read_some(publisher);
+  return has_read;
 }
 
 bool Sender::read_some(Publisher& publisher) {

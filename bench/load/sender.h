@@ -48,6 +48,7 @@ class Sender {
   void end_by_time();
   void note_published();
   bool send_some(Publisher& publisher);
+  bool read_all(Publisher& publisher);
   bool read_some(Publisher& publisher);
   void answer_pings(Publisher& publisher);
 

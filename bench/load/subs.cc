@@ -127,6 +127,7 @@ void publish_to_random(Connection& holder, Connection& publisher, const Options&
 void run_subs(const Options& options, Report& report) {
   const uint64_t count = options.count > 0 ? options.count : default_count;
   PlacedPair pair = connect_pair(options);
+  report_tls(report, pair.publishing);
   subscribe_all(pair.subscribing, options, report);
   churn_beside(pair.subscribing, options, count, report);
   publish_to_random(pair.subscribing, pair.publishing, options, count, report);

@@ -51,7 +51,8 @@ std::optional<Credentials> parsed_credentials(std::string_view text) {
 std::optional<Url> parse_url(std::string_view text) {
   Url url;
   if (const size_t scheme = text.find("://"); scheme != std::string_view::npos) {
-    if (text.substr(0, scheme) != "nats") return std::nullopt;
+    url.is_tls = text.substr(0, scheme) == "tls";
+    if (!url.is_tls && text.substr(0, scheme) != "nats") return std::nullopt;
     text.remove_prefix(scheme + 3);
   }
   if (const size_t at = text.rfind('@'); at != std::string_view::npos) {

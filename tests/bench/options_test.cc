@@ -37,6 +37,35 @@ TEST(Options, CredentialsGivenAsOptionsReplaceThoseOfTheUrl) {
   EXPECT_EQ(parsed.options->url.credentials.token, "");
 }
 
+TEST(Options, TlsIsWantedWhenTheUrlOrAnyOptionOfItSaysSo) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"-s", "tls://h", "pub"},
+                                                {"--tls", "-s", "nats://h", "pub"},
+                                                {"--tlscacert", "ca.pem", "pub"},
+                                                {"--tlscert", "me.pem", "--tlskey", "me.key", "pub"},
+                                                {"--tls-version", "1.2", "pub"},
+                                                {"--tls-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "pub"},
+                                                {"--tls-resume", "connect"}}) {
+    const auto parsed = parse(words);
+    ASSERT_TRUE(parsed.options) << words[0];
+    EXPECT_TRUE(parsed.options->tls.is_wanted) << words[0];
+  }
+  EXPECT_FALSE(parse({"-s", "nats://h", "pub"}).options->tls.is_wanted);
+}
+
+TEST(Options, EachTlsOptionSaysOneThing) {
+  const auto parsed =
+      parse({"--tlscacert", "ca.pem", "--tlscert", "me.pem", "--tlskey", "me.key", "--tls-version", "1.3",
+             "--tls-cipher", "TLS_AES_128_GCM_SHA256", "--tls-resume", "connect"});
+  ASSERT_TRUE(parsed.options);
+  const TlsSettings& tls = parsed.options->tls;
+  EXPECT_EQ(tls.ca_file, "ca.pem");
+  EXPECT_EQ(tls.cert_file, "me.pem");
+  EXPECT_EQ(tls.key_file, "me.key");
+  EXPECT_EQ(tls.version, "1.3");
+  EXPECT_EQ(tls.cipher, "TLS_AES_128_GCM_SHA256");
+  EXPECT_TRUE(tls.is_resuming);
+}
+
 TEST(Options, MistakesLeaveWithTwo) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{},
                                                 {"pub", "sub"},
@@ -46,6 +75,9 @@ TEST(Options, MistakesLeaveWithTwo) {
                                                 {"--count", "-1", "pub"},
                                                 {"--rate", "0", "latency"},
                                                 {"--order", "any", "pub"},
+                                                {"--tls-version", "1.1", "pub"},
+                                                {"--tlscert", "me.pem", "pub"},
+                                                {"--tlskey", "me.key", "pub"},
                                                 {"-s", "http://h", "pub"}}) {
     const auto parsed = parse(words);
     EXPECT_FALSE(parsed.options);

@@ -40,9 +40,19 @@ TEST(Url, Ipv6StandsInBrackets) {
   EXPECT_EQ(parse_url("[::1]")->port, 4222);
 }
 
+TEST(Url, TheSchemeSaysWhetherThereIsTls) {
+  const auto url = parse_url("tls://u:p@h:1");
+  ASSERT_TRUE(url);
+  EXPECT_TRUE(url->is_tls);
+  EXPECT_EQ(url->host, "h");
+  EXPECT_EQ(url->credentials.user, "u");
+  EXPECT_FALSE(parse_url("nats://h")->is_tls);
+  EXPECT_FALSE(parse_url("h")->is_tls);
+}
+
 TEST(Url, WhatIsNoAddressIsRefused) {
-  for (const char* text : {"", "nats://", "tls://host", "host:", "host:0", "host:65536", "host:12x", "[::1",
-                           "[::1]x", "a%4@host", "a%zz@host"}) {
+  for (const char* text : {"", "nats://", "tls://", "http://host", "host:", "host:0", "host:65536",
+                           "host:12x", "[::1", "[::1]x", "a%4@host", "a%zz@host"}) {
     EXPECT_FALSE(parse_url(text)) << text;
   }
 }
