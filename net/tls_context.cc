@@ -4,11 +4,10 @@
 #include <string_view>
 
 #include "net/tls_engine.h"
+#include "net/tls_handshake.h"
 
 namespace nuncio::net {
 namespace {
-
-constexpr uint32_t ticket_lifetime_s = 24 * 60 * 60;
 
 bool configure(TlsContext::Engine&, std::vector<std::string>& errors);
 int choose_certificate(void* engine, mbedtls_ssl_context*, const unsigned char* name, size_t size);
@@ -16,13 +15,11 @@ int choose_certificate(void* engine, mbedtls_ssl_context*, const unsigned char* 
 }  // namespace
 
 TlsContext::Engine::Engine() {
-  mbedtls_ssl_ticket_init(&tickets);
   mbedtls_ssl_config_init(&config);
 }
 
 TlsContext::Engine::~Engine() {
   mbedtls_ssl_config_free(&config);
-  mbedtls_ssl_ticket_free(&tickets);
 }
 
 TlsContext::TlsContext() : engine_(std::make_unique<Engine>()) {}
@@ -81,11 +78,9 @@ bool configure(TlsContext::Engine& engine, std::vector<std::string>& errors) {
   } else {
     mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
   }
-  if (result == 0)
-    result = mbedtls_ssl_ticket_setup(&engine.tickets, fill_random, nullptr, MBEDTLS_CIPHER_AES_256_GCM,
-                                      ticket_lifetime_s);
-  mbedtls_ssl_conf_session_tickets_cb(&config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
-                                      &engine.tickets);
+  mbedtls_ssl_conf_session_tickets_cb(&config, TlsHandshake::write_ticket, TlsHandshake::read_ticket,
+                                      &engine);
+  enable_export(config);
   if (result != 0) errors.push_back(at_position(engine.options.position, library_error(result)));
   return result == 0;
 }

@@ -6,6 +6,7 @@
 #include "net/tls_library.h"
 #include "net/tls_material.h"
 #include "net/tls_policy.h"
+#include "net/tls_tickets.h"
 
 namespace nuncio::net {
 
@@ -18,8 +19,8 @@ struct TlsContext::Engine {
   TlsOptions options;
   TlsMaterial material;
   TlsPolicy policy;
-  mbedtls_ssl_ticket_context tickets;  // keys of this context only: a reload must not honour older tickets
-  mbedtls_ssl_config config;           // refers to all of the above
+  TlsTickets tickets;
+  mbedtls_ssl_config config;  // refers to all of the above
 };
 
 }  // namespace nuncio::net

@@ -2,9 +2,13 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "net/tls_context.h"
+
+#include <sodium.h>
 
 #if MBEDTLS_VERSION_MAJOR >= 3
 #include <psa/crypto.h>
@@ -19,6 +23,7 @@ std::string tls_library() {
 }
 
 bool start_library() {
+  if (sodium_init() < 0) return false;
 #if MBEDTLS_VERSION_MAJOR >= 3 && defined(MBEDTLS_PSA_CRYPTO_C)
   // TLS 1.3 of 3.x computes with PSA. Counted by the library's own lock; never undone.
   static const bool is_started = psa_crypto_init() == PSA_SUCCESS;
@@ -100,6 +105,95 @@ void set_versions(mbedtls_ssl_config& config, bool only_tls_1_3) {
 
 bool is_tls_1_3(const mbedtls_ssl_context& ssl) {
   return std::string_view(mbedtls_ssl_get_version(&ssl)) == "TLSv1.3";
+}
+
+namespace {
+
+#if MBEDTLS_VERSION_MAJOR >= 3
+
+void export_secrets(void* opaque, mbedtls_ssl_key_export_type type, const unsigned char* secret, size_t size,
+                    const unsigned char client_random[32], const unsigned char server_random[32],
+                    mbedtls_tls_prf_types prf) {
+  auto& secrets = *static_cast<ExportedSecrets*>(opaque);
+  auto* const to =
+      type == MBEDTLS_SSL_KEY_EXPORT_TLS12_MASTER_SECRET ? &secrets.master
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+      : type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_CLIENT_APPLICATION_TRAFFIC_SECRET ? &secrets.client_traffic
+      : type == MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_APPLICATION_TRAFFIC_SECRET ? &secrets.server_traffic
+#endif
+                                                                                : nullptr;
+  if (to == nullptr || size > to->size()) return;
+  std::copy_n(secret, size, to->begin());
+  std::copy_n(client_random, 32, secrets.client_random.begin());
+  std::copy_n(server_random, 32, secrets.server_random.begin());
+  secrets.prf = prf;
+}
+
+#else
+
+// 2.28 has one callback for all sessions of a configuration.
+thread_local ExportedSecrets* exported = nullptr;
+
+int export_secrets(void*, const unsigned char* master, const unsigned char*, size_t, size_t, size_t,
+                   const unsigned char client_random[32], const unsigned char server_random[32],
+                   mbedtls_tls_prf_types prf) {
+  if (exported == nullptr) return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+  std::copy_n(master, exported->master.size(), exported->master.begin());
+  std::copy_n(client_random, 32, exported->client_random.begin());
+  std::copy_n(server_random, 32, exported->server_random.begin());
+  exported->prf = prf;
+  return 0;
+}
+
+#endif
+
+uint64_t from_big_endian(const unsigned char* bytes) {
+  uint64_t number = 0;
+  for (int i = 0; i < 8; ++i) number = number << 8 | bytes[i];
+  return number;
+}
+
+}  // namespace
+
+#if MBEDTLS_VERSION_MAJOR >= 3
+
+void enable_export(mbedtls_ssl_config&) {}
+
+ExportScope::ExportScope(mbedtls_ssl_context& ssl, ExportedSecrets& secrets) {
+  mbedtls_ssl_set_export_keys_cb(&ssl, export_secrets, &secrets);
+}
+
+ExportScope::~ExportScope() {}
+
+#else
+
+void enable_export(mbedtls_ssl_config& config) {
+  mbedtls_ssl_conf_export_keys_ext_cb(&config, export_secrets, nullptr);
+}
+
+ExportScope::ExportScope(mbedtls_ssl_context&, ExportedSecrets& secrets) {
+  exported = &secrets;
+}
+
+ExportScope::~ExportScope() {
+  exported = nullptr;
+}
+
+#endif
+
+bool expand_keys_of_1_2(const ExportedSecrets& secrets, std::span<uint8_t> block) {
+  std::array<uint8_t, 64> seed;
+  std::copy_n(secrets.client_random.begin(), 32, std::ranges::copy(secrets.server_random, seed.begin()).out);
+  return mbedtls_ssl_tls_prf(secrets.prf, secrets.master.data(), secrets.master.size(), "key expansion",
+                             seed.data(), seed.size(), block.data(), block.size()) == 0;
+}
+
+uint64_t next_sequence_in(const mbedtls_ssl_context& ssl) {
+  return from_big_endian(ssl.MBEDTLS_PRIVATE(in_ctr));
+}
+
+uint64_t next_sequence_out(const mbedtls_ssl_context& ssl) {
+  return from_big_endian(ssl.MBEDTLS_PRIVATE(cur_out_ctr));
 }
 
 int parse_key(mbedtls_pk_context& key, std::string_view text) {

@@ -5,13 +5,14 @@
 #include <mbedtls/asn1.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
+#include <mbedtls/gcm.h>
+#include <mbedtls/md.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ciphersuites.h>
-#include <mbedtls/ssl_ticket.h>
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crl.h>
 #include <mbedtls/x509_crt.h>
@@ -70,7 +71,35 @@ std::vector<LibraryCurve> library_curves(std::span<const uint16_t> ids);  // wit
 void set_curves(mbedtls_ssl_config&, const std::vector<LibraryCurve>&);
 
 void set_versions(mbedtls_ssl_config&, bool only_tls_1_3);
+// Of a handshake that has chosen, too.
 bool is_tls_1_3(const mbedtls_ssl_context&);
+
+// What a handshake has made, from which the keys of its records follow. Wiped with it.
+struct ExportedSecrets {
+  std::array<uint8_t, 48> master{};  // 1.2
+  std::array<uint8_t, 32> client_random{}, server_random{};
+  mbedtls_tls_prf_types prf = MBEDTLS_SSL_TLS_PRF_NONE;
+  std::array<uint8_t, 48> client_traffic{}, server_traffic{};  // 1.3
+
+  ExportedSecrets() = default;
+  ~ExportedSecrets() { mbedtls_platform_zeroize(this, sizeof *this); }
+  ExportedSecrets(const ExportedSecrets&) = delete;
+  ExportedSecrets& operator=(const ExportedSecrets&) = delete;
+};
+void enable_export(mbedtls_ssl_config&);
+// While it lives, what this session's handshake makes on this thread goes to `secrets`.
+class ExportScope {
+ public:
+  ExportScope(mbedtls_ssl_context&, ExportedSecrets& secrets);
+  ~ExportScope();
+  ExportScope(const ExportScope&) = delete;
+  ExportScope& operator=(const ExportScope&) = delete;
+};
+// The "key block" of 1.2, as much as `block` holds.
+bool expand_keys_of_1_2(const ExportedSecrets&, std::span<uint8_t> block);
+// The numbers of the next record that the library would read and write.
+uint64_t next_sequence_in(const mbedtls_ssl_context&);
+uint64_t next_sequence_out(const mbedtls_ssl_context&);
 
 // A private key from text of the PEM form, `text` ending with a NUL that counts.
 int parse_key(mbedtls_pk_context&, std::string_view text);

@@ -13,7 +13,7 @@ using Error = tl::unexpected<std::string>;
 
 constexpr int tag_sequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
 constexpr int tag_set = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SET;
-constexpr Bytes oid_subject_alt_name("\x55\x1d\x11", 3);
+constexpr Bytes oid_subject_alt_name("\x55\x1d\x11", 3), oid_name_constraints("\x55\x1d\x1e", 3);
 
 // One element of DER, and a reader of those that follow each other.
 struct Element {
@@ -58,6 +58,15 @@ tl::expected<auth::PeerCertificate, std::string> read_peer_certificate(const mbe
   }
   peer.key_digest = to_hex(sha256({certificate.pk_raw.p, certificate.pk_raw.len}));
   return peer;
+}
+
+bool is_for_clients(const mbedtls_x509_crt& certificate) {
+  return mbedtls_x509_crt_check_extended_key_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
+                                                   MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH)) == 0;
+}
+
+bool has_name_constraints(const mbedtls_x509_crt& certificate) {
+  return certificate.v3_ext.len > 0 && find_extension(bytes_of(certificate.v3_ext), oid_name_constraints);
 }
 
 namespace {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/tls_names.h"
 #include "net/tls_context.h"
 #include "net/tls_material.h"
 
@@ -43,25 +42,40 @@ void TlsPolicy::apply(mbedtls_ssl_config& config) const {
   mbedtls_ssl_conf_renegotiation(&config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 }
 
+TlsAead::Cipher aead_of(const TlsCipherSuite& suite) {
+  if (suite.name.find("CHACHA20") != std::string_view::npos) return TlsAead::Cipher::chacha20_poly1305;
+  if (suite.name.find("AES_256_GCM") != std::string_view::npos) return TlsAead::Cipher::aes_256_gcm;
+  return TlsAead::Cipher::aes_128_gcm;
+}
+
 namespace {
 
+// As configured, else the fastest first. As in Go, what is configured for 1.2 leaves 1.3 its own.
 std::vector<int> choose_suites(const TlsOptions& options, std::vector<std::string>& errors) {
   std::vector<const TlsCipherSuite*> chosen;
   for (const auto& name : options.cipher_suites) {
     const auto* suite = find_tls_cipher_suite(name);
-    if (suite == nullptr || suite->is_insecure || !library_has_suite(*suite)) {
-      errors.push_back(at_position(options.position,
-                                   fmt::format("cipher suite {}: {} does not have it", name, tls_library())));
-    } else {
+    if (suite != nullptr && suite->is_default && library_has_suite(*suite)) {
       chosen.push_back(suite);
+      continue;
     }
+    const auto why = suite == nullptr || suite->is_default
+                         ? tls_library() + " does not have it"
+                         : "only those with forward secrecy and authenticated encryption are offered";
+    errors.push_back(at_position(options.position, fmt::format("cipher suite {}: {}", name, why)));
   }
-  const bool names_tls_1_3 =
-      std::ranges::any_of(chosen, [](const TlsCipherSuite* suite) { return suite->is_of_tls_1_3; });
+  const bool names_tls_1_3 = std::ranges::any_of(chosen, &TlsCipherSuite::is_of_tls_1_3);
+  std::vector<const TlsCipherSuite*> others;
   for (const auto& suite : tls_cipher_suites()) {
     const bool is_open = options.cipher_suites.empty() || (suite.is_of_tls_1_3 && !names_tls_1_3);
-    if (is_open && suite.is_default && library_has_suite(suite)) chosen.push_back(&suite);
+    if (is_open && suite.is_default && library_has_suite(suite)) others.push_back(&suite);
   }
+  const auto by_speed = TlsAead::by_speed();
+  std::ranges::stable_sort(others, {}, [&](const TlsCipherSuite* suite) {
+    return std::ranges::find(by_speed, aead_of(*suite)) - by_speed.begin();
+  });
+  chosen.insert(chosen.end(), others.begin(), others.end());
+
   std::vector<int> suites;
   for (const auto* suite : chosen) suites.push_back(suite->id);
   if (suites.empty() && errors.empty())

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/options.h"
+#include "core/tls_names.h"
+#include "net/tls_aead.h"
 #include "net/tls_library.h"
 
 namespace nuncio::net {
@@ -21,5 +23,8 @@ struct TlsPolicy {
   // The library keeps pointers: the policy must outlive the configuration, and stay where it is.
   void apply(mbedtls_ssl_config&) const;
 };
+
+// What a suite encrypts records with; every suite that is offered has one.
+TlsAead::Cipher aead_of(const TlsCipherSuite&);
 
 }  // namespace nuncio::net

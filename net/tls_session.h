@@ -39,16 +39,20 @@ class TlsSession {
     size_t plain_size = 0;
   };
   // Takes records off the front of `ciphertext` and decrypts them into `plain`, which has room for
-  // record_max at least, as many as fit. After `plaintext` ask again.
+  // record_max at least (a byte more spares the largest records of 1.3 a copy), as many as fit. After
+  // `plaintext` ask again.
   ReadResult read(std::string_view& ciphertext, std::span<char> plain);
 
   // Largest plaintext of one record, and what a record adds to it at most.
   static constexpr size_t record_max = 16 * 1024;
   static constexpr size_t record_overhead_max = 64;
+  // What write() should be given at most: less than record_max when the client asked for smaller records.
+  size_t record_size() const;
   // Encrypts `plain` (1 … record_max bytes) as one record into `ciphertext`, which has room for
   // plain.size() + record_overhead_max; its size, 0 when it failed for good.
   size_t write(std::string_view plain, std::span<char> ciphertext);
-  // The record that tells the peer of an orderly end, into room for record_overhead_max; its size.
+  // The record that tells the peer of the end, an orderly one or what was wrong with its records, into room
+  // for record_overhead_max; its size, 0 when there is nothing to tell.
   size_t close(std::span<char> ciphertext);
 
   // After `done`. Null: the client gave none.

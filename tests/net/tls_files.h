@@ -16,6 +16,10 @@
 
 namespace nuncio::test {
 
+inline bool library_has_tls_1_3() {
+  return !net::tls_library().starts_with("mbedTLS 2.");
+}
+
 // A directory that goes away with everything in it.
 class TlsFiles {
  public:
