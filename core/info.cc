@@ -33,6 +33,9 @@ InfoTemplate::InfoTemplate(const ServerInfo& info) {
       {"max_payload", info.payload_max},
   };
   if (info.auth_required) json["auth_required"] = true;
+  if (info.tls_required) json["tls_required"] = true;
+  if (info.tls_verify) json["tls_verify"] = true;
+  if (info.tls_available) json["tls_available"] = true;
   prefix_ = "INFO " + json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   prefix_.back() = ',';  // in place of the closing brace
   prefix_ += "\"client_id\":";

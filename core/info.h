@@ -17,7 +17,9 @@ struct ServerInfo {
   int port = 0;
   uint32_t payload_max = 0;  // bytes
   bool headers = true;
-  bool auth_required = false;  // left out when false (CP-4)
+  // Left out when false (CP-3, CP-4).
+  bool auth_required = false;
+  bool tls_required = false, tls_verify = false, tls_available = false;
 };
 
 // The INFO line of one server state, all of it prepared but for what differs by connection. Immutable; any

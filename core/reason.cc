@@ -38,6 +38,8 @@ constexpr std::array<Row, static_cast<size_t>(Reason::count_)> rows{{
     {Reason::payload_exceeded, "payload_exceeded", "Maximum Payload Violation", "Maximum Message Payload Exceeded"},
     {Reason::connections_exceeded, "connections_exceeded", "maximum connections exceeded",
      "Maximum Connections Exceeded"},
+    {Reason::connections_throttled, "connections_throttled",
+     "Connection throttling is active. Please try again later.", "Maximum Connections Exceeded"},
     {Reason::stale_connection, "stale_connection", "Stale Connection", "Stale Connection"},
     {Reason::authentication_timeout, "authentication_timeout", "Authentication Timeout", "Authentication Timeout"},
     {Reason::invalid_protocol, "invalid_protocol", "invalid client protocol", "Bad Client Protocol Version"},

@@ -29,6 +29,7 @@ enum class Reason : uint8_t {
   control_line_exceeded,
   payload_exceeded,
   connections_exceeded,
+  connections_throttled,  // more of them a second than the TLS listener admits (AT-18)
   stale_connection,
   authentication_timeout,
   invalid_protocol,

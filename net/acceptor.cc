@@ -129,18 +129,34 @@ bool Acceptor::accept_some() {
 void Acceptor::hand_over(int socket, const sockaddr_storage& from) {
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  // Only this thread counts up.
   state_.refresh();
-  const bool is_full = server_.connections.load(std::memory_order_relaxed) >= state_->options.connections_max;
-  if (is_full && server_.refused.load(std::memory_order_relaxed) >= refused_max) {
+  const Reason refusal = admit();
+  const bool is_refused = refusal != Reason::none;
+  if (is_refused && server_.refused.load(std::memory_order_relaxed) >= refused_max) {
     close(socket);
     return;
   }
-  (is_full ? server_.refused : server_.connections).fetch_add(1, std::memory_order_relaxed);
+  // Only this thread counts up.
+  (is_refused ? server_.refused : server_.connections).fetch_add(1, std::memory_order_relaxed);
   Worker& worker = least_loaded();
   worker.load.fetch_add(1, std::memory_order_relaxed);
-  worker.post(
-      NewSocket{socket, Address(from), ++last_id_, is_full ? Reason::connections_exceeded : Reason::none});
+  worker.post(NewSocket{socket, Address(from), ++last_id_, refusal});
+}
+
+// Why the next connection cannot stay, or none. One for which there is room counts against the rate limit of
+// TLS, whether it turns out to speak TLS or not (AT-18).
+Reason Acceptor::admit() {
+  const Options& options = state_->options;
+  if (server_.connections.load(std::memory_order_relaxed) >= options.connections_max)
+    return Reason::connections_exceeded;
+  if (!options.tls || options.tls->handshakes_per_second == 0) return Reason::none;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - second_began_ >= std::chrono::seconds(1)) {
+    second_began_ = now;
+    accepted_in_second_ = 0;
+  }
+  return ++accepted_in_second_ > options.tls->handshakes_per_second ? Reason::connections_throttled
+                                                                    : Reason::none;
 }
 
 Worker& Acceptor::least_loaded() const {

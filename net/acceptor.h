@@ -4,11 +4,13 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <thread>
 
 #include "auth/snapshot.h"
+#include "core/reason.h"
 
 namespace nuncio::net {
 
@@ -32,6 +34,7 @@ class Acceptor {
   void run();
   bool accept_some();
   void hand_over(int socket, const sockaddr_storage& from);
+  Reason admit();
   Worker& least_loaded() const;
 
   Server& server_;
@@ -43,6 +46,8 @@ class Acceptor {
   int port_ = 0;
   uint64_t last_id_ = 0;
   bool is_out_of_descriptors_ = false;
+  std::chrono::steady_clock::time_point second_began_{};  // of the listener's rate limit
+  uint32_t accepted_in_second_ = 0;
 };
 
 }  // namespace nuncio::net

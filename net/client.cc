@@ -46,10 +46,23 @@ Client::Client(Connection& connection)
       limits_{worker_.options().control_line_max, worker_.options().payload_max} {}
 
 void Client::open() {
-  const State& state = worker_.state();
   log::debug("{} - Client connection created", label());
+  const State& state = worker_.state();
+  if (state.tls == nullptr) return on_transport_ready();
+  connection_.secure(state.tls, state.options.allow_non_tls);
+  if (!state.options.tls->is_handshake_first) greet();
+}
+
+void Client::greet() {
+  const State& state = worker_.state();
   if (state.table->wants_nonce()) nonce_ = auth::make_nonce();
   connection_.send(state.info.line(connection_.id, connection_.address.ip(), nonce_));
+  has_greeted_ = true;
+}
+
+void Client::on_transport_ready() {
+  if (!has_greeted_) greet();
+  const State& state = worker_.state();
   account_ = state.account_at[state.accounts->default_account()];
   auto anonymous = state.table->anonymous();
   if (!anonymous || !admit({std::move(anonymous)})) {

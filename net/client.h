@@ -21,6 +21,8 @@ class Client final : public Session {
 
   Consumed receive(std::string_view bytes, const BlockRef* block) override;
   void open() override;
+  void greet() override;
+  void on_transport_ready() override;
   int64_t on_timer(int64_t now_ns) override;
   void on_verified(const auth::CheckResult&) override;
   void on_expired(Subscription&) override;
@@ -85,6 +87,7 @@ class Client final : public Session {
   Connection& connection_;
   Worker& worker_;
   ParseLimits limits_;
+  bool has_greeted_ = false;                  // INFO is sent
   bool is_admitted_ = false;                  // may do more than CONNECT
   bool has_connected_ = false;                // a CONNECT was accepted
   Verifying verifying_ = Verifying::nothing;  // what the verifier is asked about

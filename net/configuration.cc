@@ -12,7 +12,7 @@ void append(std::vector<std::string>& all, std::vector<std::string>& some) {
 }  // namespace
 
 Configuration load_configuration(const CommandLine& command_line) {
-  Configuration made{config::load_options(command_line), nullptr, nullptr};
+  Configuration made{config::load_options(command_line), nullptr, nullptr, nullptr};
   const Options& options = made.loaded.options;
   auth::AuthTable::Findings login;
   made.table = auth::AuthTable::make(options.authorization, login);
@@ -22,6 +22,12 @@ Configuration load_configuration(const CommandLine& command_line) {
   append(made.loaded.warnings, login.warnings);
   append(made.loaded.errors, accounts.errors);
   append(made.loaded.warnings, accounts.warnings);
+  if (options.tls) {
+    TlsContext::Findings tls;
+    made.tls = TlsContext::make(*options.tls, tls);
+    append(made.loaded.errors, tls.errors);
+    append(made.loaded.warnings, tls.warnings);
+  }
   return made;
 }
 

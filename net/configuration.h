@@ -8,14 +8,16 @@
 #include "core/account_rules.h"
 #include "core/command_line.h"
 #include "core/config/load.h"
+#include "net/tls_context.h"
 
 namespace nuncio::net {
 
 struct Configuration {
-  config::LoadedOptions loaded;  // its errors and warnings are those of all three
+  config::LoadedOptions loaded;  // its errors and warnings are those of all
   // Null when there are errors.
   std::shared_ptr<const auth::AuthTable> table;
   std::shared_ptr<const AccountTable> accounts;
+  std::shared_ptr<const TlsContext> tls;  // null also when none is configured
 };
 
 // Reads files, takes milliseconds, more where hashes are costly. Errors are in the result, one line each.

@@ -46,7 +46,24 @@ std::string Connection::label() const {
   return fmt::format("{} - cid:{}", address.host_and_port(), id);
 }
 
+void Connection::secure(std::shared_ptr<const TlsContext> context, bool admits_plain) {
+  tls_ = std::make_unique<ConnectionTls>(*this, std::move(context), admits_plain);
+}
+
+void Connection::go_on_in_plain() {
+  tls_.reset();
+  session->on_transport_ready();
+}
+
 void Connection::on_received(std::string_view bytes) {
+  if (tls_) [[unlikely]] {
+    if (is_closing_ || !tls_->is_plain(bytes)) return tls_->on_received(bytes);
+    go_on_in_plain();
+  }
+  on_plaintext(bytes);
+}
+
+void Connection::on_plaintext(std::string_view bytes) {
   // Read and dropped, so that the peer's FIN is seen and no RST overtakes our -ERR. It may be the CONNECT of
   // a client too many, so nothing stays of it (I8).
   if (is_closing_) return wipe(const_cast<char*>(bytes.data()), bytes.size());
@@ -171,7 +188,7 @@ void Connection::flush(int64_t now_ns) {
   if (is_ending_) return;
   if (is_closing_ && is_abrupt(close_reason_)) return end_now();
   iovec parts[Outbox::parts_max];
-  const unsigned count = outbox.begin_send(parts);
+  const unsigned count = tls_ ? tls_->begin_send(parts) : outbox.begin_send(parts);
   if (count == 0) {
     if (is_closing_ && !outbox.is_sending()) end_when_flushed();
     return;
@@ -182,7 +199,7 @@ void Connection::flush(int64_t now_ns) {
 }
 
 void Connection::on_sent(uint64_t bytes, int error) {
-  outbox.end_send(bytes);
+  tls_ ? tls_->on_sent(bytes, error != 0) : outbox.end_send(bytes);
   send_began_ns_ = 0;
   if (is_ending_) return;
   if (error != 0) {
@@ -217,7 +234,9 @@ void Connection::close(Reason reason) {
   paused_ = 0;
   input_.clear();
   session->on_closing(reason);
-  if (const std::string_view text = wire_text(reason); !text.empty())
+  const bool is_heard = !tls_ || tls_->can_tell();
+  if (tls_) tls_->on_closing();
+  if (const std::string_view text = wire_text(reason); !text.empty() && is_heard)
     outbox.append(fmt::format("-ERR '{}'\r\n", text));
   worker.remove_subscriptions_later(*this);
   resume_receive();
@@ -225,6 +244,7 @@ void Connection::close(Reason reason) {
 }
 
 void Connection::end_when_flushed() {
+  if (tls_ && tls_->append_close()) return flush_later();
   if (is_receive_over_) return end_now();
   if (is_lingering_) return;
   is_lingering_ = true;
@@ -267,7 +287,9 @@ void Connection::on_timer(int64_t at_ns, int64_t now_ns) {
     if (is_due(linger_until_ns_)) return end_now();
   } else if (!is_closing_) {
     if (is_paused(stalled) && is_due(stalled_until_ns_)) resume(stalled);
-    if (!is_closing_) is_due(session->on_timer(now_ns));
+    const bool is_settling = tls_ && !tls_->is_open();
+    if (!is_closing_) is_due(is_settling ? tls_->on_timer(now_ns) : session->on_timer(now_ns));
+    if (is_settling && tls_->is_late_plain()) go_on_in_plain();
   }
   if (next_ns != never_ns) schedule(next_ns);
 }

@@ -11,6 +11,7 @@
 #include "core/interest.h"
 #include "core/reason.h"
 #include "net/address.h"
+#include "net/connection_tls.h"
 #include "net/input.h"
 #include "net/io.h"
 #include "net/outbox.h"
@@ -38,8 +39,12 @@ class Session {
   // Executes the complete operations at the start of `bytes`; stops early when the connection is paused or
   // closing. `block`: where `bytes` lives, when that is a block. Padding as parser_padding.
   virtual Consumed receive(std::string_view bytes, const BlockRef* block) = 0;
-  // The socket is ready: greet.
+  // The socket is ready: say so (greet), or ask for TLS first.
   virtual void open() = 0;
+  // Of Connection::secure(): nothing came while TLS was to be first, so begin in clear.
+  virtual void greet() = 0;
+  // TLS is spoken now, or it is settled that it is not.
+  virtual void on_transport_ready() = 0;
   // A deadline passed; returns the next one (monotonic ns).
   virtual int64_t on_timer(int64_t now_ns) = 0;
   // The verifier's answer about this connection.
@@ -70,10 +75,11 @@ class Connection : public Receiver {
 
   // Reasons to stop executing what is received; the rest is kept until all are gone.
   enum Pause : uint8_t {
-    turn_over = 1,  // this turn has had enough: goes on with the next one
-    verifying = 2,  // the verifier has its credentials
-    spilling = 4,   // a ring to another worker is full
-    stalled = 8     // a subscriber is far behind (CP-62): for a few milliseconds
+    turn_over = 1,    // this turn has had enough: goes on with the next one
+    verifying = 2,    // the verifier has its credentials
+    spilling = 4,     // a ring to another worker is full
+    stalled = 8,      // a subscriber is far behind (CP-62): for a few milliseconds
+    handshaking = 16  // more came than belongs to the handshake whose step is under way
   };
   void pause(Pause);
   // Takes the reason away; when it was the last one, goes on with what was kept.
@@ -92,6 +98,12 @@ class Connection : public Receiver {
   bool is_closing() const { return is_closing_; }
   Reason close_reason() const { return close_reason_; }
 
+  // The peer is to begin with a TLS handshake; with `admits_plain` it may go on in plain text instead. Then
+  // Session::on_transport_ready(), or the end.
+  void secure(std::shared_ptr<const TlsContext> context, bool admits_plain);
+  // Null: plain text, as far as is known.
+  const ConnectionTls* tls() const { return tls_.get(); }
+
   // Asks the worker to send the outbox at the end of this turn.
   void flush_later();
   void send(std::string_view text) {
@@ -101,10 +113,13 @@ class Connection : public Receiver {
 
   // From the worker: completions and deadlines.
   void on_received(std::string_view bytes);
+  void on_handshake_step() { tls_->on_step(); }
   void on_end_of_stream();
   void on_receive_failed();
   void on_sent(uint64_t bytes, int error);
   void on_timer(int64_t at_ns, int64_t now_ns);
+  // From TLS: decrypted bytes, valid as received ones.
+  void on_plaintext(std::string_view bytes);
   // Sends what is queued, when no send is under way. `now_ns` starts the write deadline.
   void flush(int64_t now_ns);
   // Wakes up at `at_ns` at the latest (monotonic ns).
@@ -134,6 +149,7 @@ class Connection : public Receiver {
   std::unique_ptr<Session> session;
 
  private:
+  void go_on_in_plain();
   void execute_kept();
   void pause_receive();
   bool is_cautious() const;
@@ -144,6 +160,7 @@ class Connection : public Receiver {
   void end_when_flushed();
   void end_now();
 
+  std::unique_ptr<ConnectionTls> tls_;
   uint8_t paused_ = 0;
   bool is_closing_ = false;
   bool is_lingering_ = false;       // FIN sent, waiting for the peer's

@@ -76,15 +76,16 @@ void Outbox::append_block(BlockRef block, const char* data, uint32_t size) {
   segments_.push_back(continuation);
 }
 
-unsigned Outbox::begin_send(iovec (&parts)[parts_max]) {
+unsigned Outbox::begin_send(iovec (&parts)[parts_max], uint64_t bytes_max) {
   if (sending_bytes_ != 0 || pending_ == 0) return 0;
   seal();
   unsigned count = 0;
-  for (size_t i = first_; i < segments_.size() && count < parts_max && sending_bytes_ < send_max; ++i) {
+  for (size_t i = first_; i < segments_.size() && count < parts_max && sending_bytes_ < bytes_max; ++i) {
     const Segment& segment = segments_[i];
     if (segment.size == 0) continue;
-    parts[count++] = {segment.data, segment.size};
-    sending_bytes_ += segment.size;
+    const uint64_t size = std::min<uint64_t>(segment.size, bytes_max - sending_bytes_);
+    parts[count++] = {segment.data, size};
+    sending_bytes_ += size;
   }
   return count;
 }

@@ -65,11 +65,11 @@ class Outbox {
   size_t parts_count() const { return segments_.size() - first_; }
   bool is_sending() const { return sending_bytes_ != 0; }
 
-  // Fills `parts` with what is to be sent next; 0 when there is nothing or a send is under way already.
+  // Fills `parts` with what is to be sent next, at most `bytes_max`; 0 when there is nothing or a send is
+  // under way already.
   static constexpr unsigned parts_max = 64;
-  static constexpr uint64_t send_max =
-      1024 * 1024 * 1024;  // then no further part: sizes are 32 bits below here
-  unsigned begin_send(iovec (&parts)[parts_max]);
+  static constexpr uint64_t send_max = 1024 * 1024 * 1024;  // sizes are 32 bits below here
+  unsigned begin_send(iovec (&parts)[parts_max], uint64_t bytes_max = send_max);
   // The send that begin_send() described is over; `size` bytes of it went out.
   void end_send(uint64_t size);
   void clear();

@@ -18,6 +18,19 @@ unsigned count_workers(const Options& options) {
   return std::clamp(std::thread::hardware_concurrency(), 1u, workers_max);
 }
 
+void log_tls(const TlsContext& tls) {
+  log::info("TLS for client connections by {}", tls_library());
+  for (const std::string& line : tls.describe()) log::info("{}", line);
+}
+
+// With the same material and choices the old one goes on, so that sessions can still be resumed.
+std::shared_ptr<const TlsContext> same_or_new(const std::shared_ptr<const TlsContext>& before,
+                                              const std::shared_ptr<const TlsContext>& next) {
+  const bool is_same =
+      before && next && before->fingerprint() == next->fingerprint() && before->options() == next->options();
+  return is_same ? before : next;
+}
+
 }  // namespace
 
 Server::Server(const Options& options)
@@ -58,6 +71,7 @@ std::string Server::start(const Configuration& configuration) {
   }
   log::info("Running {} workers on {} ({})", workers_count, io_name_, io_probe_);
   log::info("Listening for client connections on {}:{}", options.host, port_);
+  if (configuration.tls) log_tls(*configuration.tls);
   acceptor_->start();
   return {};
 }
@@ -72,6 +86,7 @@ std::string Server::adopt(const Configuration& configuration) {
     if (why_not = open_audit(options); !why_not.empty()) return why_not;
   }
   guard.configure(options.login_backoff);
+  if (next->tls && next->tls != before->tls) log_tls(*next->tls);
   const uint64_t version = next->version;
   state.publish(std::move(next));
   for (auto& each : workers_) each->post(Wake{});
@@ -150,8 +165,10 @@ std::shared_ptr<const State> Server::make_state(const Configuration& configurati
     return nullptr;
   }
   const Options& options = configuration.loaded.options;
+  const auto before = auth::Snapshot<State>::Reader(state).share();
+  auto tls = before ? same_or_new(before->tls, configuration.tls) : configuration.tls;
   return std::make_shared<const State>(State{++version_, options, configuration.table, configuration.accounts,
-                                             std::move(account_at),
+                                             std::move(tls), std::move(account_at),
                                              InfoTemplate(make_info(options, *configuration.table))});
 }
 
@@ -175,6 +192,11 @@ ServerInfo Server::make_info(const Options& options, const auth::AuthTable& tabl
   info.payload_max = options.payload_max;
   info.headers = options.headers;
   info.auth_required = table.is_announced();
+  if (options.tls) {
+    info.tls_required = !options.allow_non_tls;
+    info.tls_available = options.allow_non_tls;
+    info.tls_verify = options.tls->is_verifying;
+  }
   return info;
 }
 

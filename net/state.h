@@ -11,6 +11,7 @@
 #include "core/account_rules.h"
 #include "core/info.h"
 #include "core/options.h"
+#include "net/tls_context.h"
 
 namespace nuncio::net {
 
@@ -19,6 +20,7 @@ struct State {
   Options options;
   std::shared_ptr<const auth::AuthTable> table;
   std::shared_ptr<const AccountTable> accounts;
+  std::shared_ptr<const TlsContext> tls;  // null: plain text only
   std::vector<Account*> account_at;  // by place in `accounts`; the Server's, for its whole life
   InfoTemplate info;
 };

@@ -25,6 +25,7 @@ constexpr unsigned removals_per_turn = 1000;
 constexpr int64_t spill_retry_ns = 50'000;
 constexpr int64_t stop_limit_ns = 2'000'000'000;
 constexpr unsigned refusals_per_second = 10;
+constexpr size_t plain_buffer_size = 64 * 1024;
 
 int64_t monotonic_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -198,6 +199,11 @@ std::shared_ptr<auth::SubjectVerdicts> Worker::verdicts(
   return shared;
 }
 
+std::span<char> Worker::plain_buffer() {
+  if (plain_buffer_ == nullptr) plain_buffer_ = std::make_unique<char[]>(plain_buffer_size + io_padding);
+  return {plain_buffer_.get(), plain_buffer_size};
+}
+
 int64_t Worker::time_to_sleep_ns() {
   const bool is_rechecking =
       recheck_next_ < places_.size() || (recheck_next_ != SIZE_MAX && rechecks_pending_ == 0);
@@ -256,7 +262,8 @@ void Worker::take_controls() {
 void Worker::take_results() {
   for (const auth::CheckResult& result : results_) {
     Connection* connection = find(result.ticket.slot, result.ticket.generation);
-    if (connection != nullptr && !connection->is_closing()) connection->session->on_verified(result);
+    if (connection == nullptr || connection->is_closing()) continue;
+    result.work ? connection->on_handshake_step() : connection->session->on_verified(result);
   }
   results_.clear();
 }

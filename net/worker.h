@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <queue>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -71,6 +72,8 @@ class alignas(128) Worker {
   int64_t now_ns() const { return now_ns_; }  // start of this turn, monotonic
   Io& io() { return *io_; }
   ChunkPool& chunks() { return chunks_; }
+  // Scratch for one record or more, io_padding readable behind it. For TLS, within one call.
+  std::span<char> plain_buffer();
   Delivery& delivery() { return delivery_; }
   Crossings& crossings() { return crossings_; }
   Matcher& matcher(const Account& account) {
@@ -165,6 +168,7 @@ class alignas(128) Worker {
   unsigned rechecks_pending_ = 0;           // at the verifier
   std::unordered_map<const auth::Permissions*, std::weak_ptr<auth::SubjectVerdicts>> verdicts_;
   ChunkPool chunks_;
+  std::unique_ptr<char[]> plain_buffer_;  // null: no TLS so far
   Delivery delivery_;
   Crossings crossings_;
   std::vector<std::unique_ptr<Matcher>> matchers_;
