@@ -138,6 +138,8 @@ struct TlsOptions {
   struct KeyPair {
     std::string cert_file, key_file;  // PEM; the certificate may be followed by its chain
     std::string position = {};        // for messages, as below
+
+    friend bool operator==(const KeyPair&, const KeyPair&) = default;
   };
   std::vector<KeyPair> pairs;  // at least one; of several the client's server name and algorithms choose
   std::string ca_file;         // whom clients' certificates are verified by; empty: the system's
