@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/info.h"
+#include "core/tls_names.h"
 
 namespace nuncio {
 namespace {
@@ -79,6 +80,11 @@ constexpr std::array flags = {
     text_flag("user", &Line::user),
     secret_flag("pass", &Line::password),
     secret_flag("auth", &Line::token),
+    boolean_flag("tls", &Line::tls),
+    boolean_flag("tlsverify", &Line::tls_verify),
+    text_flag("tlscert", &Line::tls_cert),
+    text_flag("tlskey", &Line::tls_key),
+    text_flag("tlscacert", &Line::tls_ca_cert),
     integer_flag("workers", &Line::workers),
     text_flag("io_backend", &Line::io_backend),
     // Those that set more than one thing, or ask for another action.
@@ -88,6 +94,7 @@ constexpr std::array flags = {
     special_flag("t", Kind::boolean),
     special_flag("h", Kind::boolean),
     special_flag("help", Kind::boolean),
+    special_flag("help_tls", Kind::boolean),
     special_flag("v", Kind::boolean),
     special_flag("version", Kind::boolean),
     special_flag("c", Kind::text),
@@ -109,12 +116,6 @@ constexpr std::array flags = {
     special_flag("sd", Kind::unsupported),
     special_flag("store_dir", Kind::unsupported),
     special_flag("profile", Kind::unsupported),
-    special_flag("tls", Kind::unsupported_boolean),
-    special_flag("tlsverify", Kind::unsupported_boolean),
-    special_flag("tlscert", Kind::unsupported),
-    special_flag("tlskey", Kind::unsupported),
-    special_flag("tlscacert", Kind::unsupported),
-    special_flag("help_tls", Kind::unsupported_boolean),
     special_flag("routes", Kind::unsupported),
     special_flag("cluster", Kind::unsupported),
     special_flag("cluster_listen", Kind::unsupported),
@@ -227,6 +228,7 @@ class Parser {
     }
     if (flag.name == "t") is_check_ = truth;
     if (flag.name == "h" || flag.name == "help") is_help_ = truth;
+    if (flag.name == "help_tls") is_tls_help_ = truth;
     if (flag.name == "v" || flag.name == "version") is_version_ = truth;
     return true;
   }
@@ -266,6 +268,8 @@ class Parser {
       line_.action = Line::Action::help;
     } else if (is_version_) {
       line_.action = Line::Action::version;
+    } else if (is_tls_help_) {
+      line_.action = Line::Action::help_tls;
     } else if (!signal_.empty()) {
       take_signal();
     } else if (is_plan_) {
@@ -326,6 +330,7 @@ class Parser {
   bool is_check_ = false;
   bool is_plan_ = false;
   bool is_help_ = false;
+  bool is_tls_help_ = false;
   bool is_version_ = false;
 };
 
@@ -395,10 +400,50 @@ Authorization:
         --pass PASSWORD              its password, or the hash of it
         --auth TOKEN                 token that clients must give, or the hash of it
 
+TLS:
+        --tls                        TLS for clients; false: none, whatever the file says
+        --tlscert FILE               certificate of the server, with its chain
+        --tlskey FILE                its private key
+        --tlsverify                  clients must give a certificate
+        --tlscacert FILE             authorities that clients' certificates are verified by
+
     -h, --help                       show this text
     -v, --version                    show the version
+        --help_tls                   show what a tls block may hold
 )",
                      program);
+}
+
+std::string tls_usage() {
+  std::string text = R"(
+TLS is configured by a block in the configuration file, for example:
+
+    tls {
+        cert_file: "server-cert.pem"
+        key_file:  "server-key.pem"
+
+        # clients must give a certificate, which says which of the configured users they are
+        ca_file:        "ca.pem"
+        verify_and_map: true
+
+        # only where the defaults will not do
+        cipher_suites:     [ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" ]
+        curve_preferences: [ "X25519", "CurveP256" ]
+    }
+
+Available cipher suites include:
+)";
+  const auto suites = tls_cipher_suites();
+  for (const TlsCipherSuite& suite : suites) {
+    if (suite.is_default) text += fmt::format("    {}\n", suite.name);
+  }
+  text += "\nWithout forward secrecy or authenticated encryption, known to nats-server but refused here:\n";
+  for (const TlsCipherSuite& suite : suites) {
+    if (!suite.is_default) text += fmt::format("    {}\n", suite.name);
+  }
+  text += "\nAvailable curve preferences include, as far as the TLS library has them:\n";
+  for (const TlsCurve& curve : tls_curves()) text += fmt::format("    {}\n", curve.name);
+  return text;
 }
 
 }  // namespace nuncio

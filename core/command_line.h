@@ -16,6 +16,7 @@ struct CommandLine {
     serve,
     check,        // -t: check the configuration file and exit
     help,         // print usage() on standard output, exit 0
+    help_tls,     // print tls_usage() on standard output, exit 0
     version,      // print version_line() on standard output, exit 0
     signal,       // send signal_number to signal_target
     reload_plan,  // ask signal_target what a reload would do, print it on standard output (OP-36)
@@ -40,6 +41,8 @@ struct CommandLine {
   std::optional<Secret> password, token;
   std::optional<int64_t> port, workers, traced_message_max;
   std::optional<bool> debug, trace, log_time, log_utc, syslog;
+  std::optional<bool> tls, tls_verify;
+  std::optional<std::string> tls_cert, tls_key, tls_ca_cert;
 };
 
 CommandLine parse_command_line(int argc, const char* const* argv);
@@ -49,6 +52,8 @@ CommandLine parse_command_line(int argc, const char* const* argv);
 void scrub_secrets(int argc, char** argv);
 
 std::string usage(std::string_view program);
+// How to write a `tls` block, and what it may name (CF-79).
+std::string tls_usage();
 // Name, version, and the level of nats-server that is followed (CF-73).
 std::string version_line();
 

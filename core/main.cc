@@ -198,6 +198,9 @@ int run(CommandLine& command_line) {
     case CommandLine::Action::help:
       std::fputs(usage(command_line.program).c_str(), stdout);
       return EXIT_SUCCESS;
+    case CommandLine::Action::help_tls:
+      std::fputs(tls_usage().c_str(), stdout);
+      return EXIT_SUCCESS;
     case CommandLine::Action::version:
       std::printf("%s\n", version_line().c_str());
       return EXIT_SUCCESS;

@@ -12,7 +12,7 @@ constexpr TlsCipherSuite tls_1_3(std::string_view name, uint16_t id) {
 constexpr TlsCipherSuite aead(std::string_view name, uint16_t id) {
   return {name, id, false, false, true};
 }
-// No forward secrecy is lost with these, but their padding has been attacked time and again.
+// They have forward secrecy, but their padding has been attacked time and again.
 constexpr TlsCipherSuite cbc(std::string_view name, uint16_t id) {
   return {name, id, false, false, false};
 }

@@ -15,8 +15,8 @@ struct TlsCipherSuite {
   std::string_view name;  // "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
   uint16_t id;            // as on the wire
   bool is_of_tls_1_3;
-  bool is_insecure;  // 3DES, RC4, RSA key exchange …: named by nats-server, refused here
-  bool is_default;   // offered where nothing is configured: with forward secrecy, and AEAD
+  bool is_insecure;  // 3DES, RC4, RSA key exchange …: what Go calls so
+  bool is_default;   // with forward secrecy and authenticated encryption; no other is ever offered
 };
 
 struct TlsCurve {

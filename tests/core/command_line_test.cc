@@ -89,19 +89,49 @@ TEST(CommandLine, AU_45_SecretsAreOverwrittenInArgv) {
   EXPECT_STREQ(argv[12], "--pass") << "the value of -p, not a flag";
 }
 
-TEST(CommandLine, CF_71_CF_72_CF_77_FlagsThatAreNotThereYetAreErrors) {
-  for (const char* flag : {"--tls", "--tlsverify", "-js", "--jetstream", "--no_advertise"}) {
+TEST(CommandLine, CF_72_CF_77_FlagsThatAreNotThereYetAreErrors) {
+  for (const char* flag : {"-js", "--jetstream", "--no_advertise"}) {
     EXPECT_THAT(parse({flag}).error, HasSubstr("not supported by this version of nuncio")) << flag;
     EXPECT_EQ(parse({flag}).exit_code, 1);
     EXPECT_EQ(parse({(std::string(flag) + "=false").c_str()}).action, Action::serve) << flag;
   }
-  for (const char* flag : {"--tlscert", "--tlskey", "--tlscacert", "--routes", "--cluster", "--cluster_name",
-                           "--cluster_listen", "--cluster_advertise", "--connect_retries", "-m",
-                           "--http_port", "-ms", "-sd", "--profile", "-r", "--log_size_limit"}) {
+  for (const char* flag :
+       {"--routes", "--cluster", "--cluster_name", "--cluster_listen", "--cluster_advertise",
+        "--connect_retries", "-m", "--http_port", "-ms", "-sd", "--profile", "-r", "--log_size_limit"}) {
     EXPECT_THAT(parse({flag, "x:s3cr3t@y"}).error, HasSubstr("not supported by this version of nuncio"))
         << flag;
     EXPECT_THAT(parse({flag, "x:s3cr3t@y"}).error, ::testing::Not(HasSubstr("s3cr3t"))) << flag;
   }
+}
+
+TEST(CommandLine, CF_71_TlsFlags) {
+  const auto line = parse({"--tls", "-tlsverify=false", "--tlscert", "c", "--tlskey=k", "--tlscacert", "ca"});
+  EXPECT_EQ(line.action, Action::serve);
+  EXPECT_EQ(line.tls, true);
+  EXPECT_EQ(line.tls_verify, false);
+  EXPECT_EQ(line.tls_cert, "c");
+  EXPECT_EQ(line.tls_key, "k");
+  EXPECT_EQ(line.tls_ca_cert, "ca");
+  EXPECT_EQ(parse({"--tls=false"}).tls, false);
+  EXPECT_EQ(parse({}).tls, std::nullopt);
+  EXPECT_EQ(parse({"--tls=maybe"}).error, "invalid boolean value \"maybe\" for -tls: parse error");
+  for (const char* flag : {"--tls ", "--tlsverify ", "--tlscert FILE", "--tlskey FILE", "--tlscacert FILE"})
+    EXPECT_THAT(usage("nats-server"), HasSubstr(flag));
+}
+
+// As in nats-server, other help goes first and everything else does not matter.
+TEST(CommandLine, CF_79_HelpAboutTls) {
+  EXPECT_EQ(parse({"--help_tls"}).action, Action::help_tls);
+  EXPECT_EQ(parse({"-help_tls", "-c", "nope", "-t"}).action, Action::help_tls);
+  EXPECT_EQ(parse({"--help_tls", "--version"}).action, Action::version);
+  EXPECT_EQ(parse({"--help_tls", "--help"}).action, Action::help);
+  EXPECT_EQ(parse({"--help_tls=false"}).action, Action::serve);
+  const std::string text = tls_usage();
+  for (const char* name : {"    TLS_AES_128_GCM_SHA256\n", "    TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n",
+                           "    TLS_RSA_WITH_RC4_128_SHA\n", "    CurveP256\n"})
+    EXPECT_THAT(text, HasSubstr(name));
+  EXPECT_LT(text.find("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384\n"), text.find("refused here:"));
+  EXPECT_GT(text.find("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n"), text.find("refused here:"));
 }
 
 TEST(CommandLine, CF_73_HelpAndVersion) {
