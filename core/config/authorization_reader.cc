@@ -28,15 +28,10 @@ struct Block {
 };
 
 void block_timeout(Block& block, Reader& reader, const Entry& entry) {
-  const auto found = reader.seconds(entry);
-  if (!found || *found == Nanoseconds(0)) return;
+  const auto found = reader.timeout(entry);
+  if (!found) return;
+  block.file.positions["timeout"] = entry.value.position;
   block.file.options.authorization.timeout = *found;
-  if (*found > std::chrono::seconds(60)) {
-    reader.warning(
-        entry, fmt::format("timeout of {} seconds is high, consider keeping it under 60 seconds; an unquoted "
-                           "1m is the number 1000000, write \"1m\"",
-                           std::chrono::duration_cast<std::chrono::seconds>(*found).count()));
-  }
 }
 
 template <auto member>

@@ -143,6 +143,18 @@ std::optional<Nanoseconds> FieldReader::seconds(const Entry& entry) {
   return found;
 }
 
+std::optional<Nanoseconds> FieldReader::timeout(const Entry& entry) {
+  const auto found = seconds(entry);
+  if (!found || *found == Nanoseconds(0)) return std::nullopt;
+  if (*found > std::chrono::seconds(60)) {
+    warning(entry, fmt::format("{} of {} seconds is high, consider keeping it under 60 seconds; an unquoted "
+                               "1m is the number 1000000, write \"1m\"",
+                               to_lower(entry.key),
+                               std::chrono::duration_cast<std::chrono::seconds>(*found).count()));
+  }
+  return found;
+}
+
 const Value* FieldReader::of_kind(const Entry& entry, Value::Kind kind) {
   if (!entry.value.is(kind)) {
     mismatch(entry, describe(kind));

@@ -43,6 +43,8 @@ class FieldReader {
   std::optional<Nanoseconds> duration(const Entry&);
   // Seconds with a fraction, or a duration string; neither is deprecated (CF-47).
   std::optional<Nanoseconds> seconds(const Entry&);
+  // The same, where zero stands for the default and so gives nothing. A long one is warned about.
+  std::optional<Nanoseconds> timeout(const Entry&);
   // The entry's value when it is of that kind.
   const Value* of_kind(const Entry&, Value::Kind);
 

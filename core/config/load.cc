@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/config/field_reader.h"
 #include "core/config/findings.h"
@@ -80,6 +81,41 @@ void apply_user_flags(const CommandLine& line, FileOptions& file, Findings& find
   }
 }
 
+void switch_off_tls(FileOptions& file, Findings& findings) {
+  Options& options = file.options;
+  if (options.tls && options.tls->maps_users) {
+    findings.error(
+        flags,
+        "--tls=false leaves no way to log in: verify_and_map in the file says that clients are known "
+        "by their certificates");
+  }
+  options.tls.reset();
+  options.allow_non_tls = false;
+  file.tls_revocation_file.clear();
+}
+
+// Of the file's block, flags replace what they give. nats-server keeps only some of the rest (its `timeout`,
+// `verify_and_map` and `pinned_certs`) and loses, without a word, that clients are verified and by whom.
+void apply_tls_flags(const CommandLine& line, FileOptions& file, Findings& findings) {
+  std::optional<TlsOptions>& tls = file.options.tls;
+  if (line.tls && !*line.tls) return switch_off_tls(file, findings);
+  if (!line.tls && !line.tls_verify && !line.tls_cert && !line.tls_key && !line.tls_ca_cert) return;
+  if (!tls) tls.emplace().position = flags.text();
+  if (line.tls_cert || line.tls_key || (tls->pairs.empty() && !file.has_bad_tls)) {
+    TlsOptions::KeyPair pair{line.tls_cert.value_or(""), line.tls_key.value_or(""), flags.text()};
+    if (pair.cert_file.empty()) {
+      findings.error(flags, "TLS Server certificate must be present and valid: --tlscert is missing");
+    } else if (pair.key_file.empty()) {
+      findings.error(flags, "TLS Server private key must be present and valid: --tlskey is missing");
+    }
+    tls->pairs = {std::move(pair)};
+  }
+  override(line.tls_verify, tls->is_verifying);
+  override(line.tls_ca_cert, tls->ca_file);
+  if (tls->maps_users && !tls->is_verifying)
+    findings.error(flags, "--tlsverify=false contradicts verify_and_map in the file");
+}
+
 // Settles mixtures of flags and file so that at most one way to log in is left (AU-12), and refuses what
 // nats-server would run without any authentication (AU-13). What is refused is taken
 // out as well, so that whoever judges the rest does not complain about it again.
@@ -109,6 +145,77 @@ void settle_authorization(const CommandLine& line, FileOptions& file, Findings& 
   if (file.positions.contains("authorization") && !authorization.is_required() && findings.errors.empty()) {
     findings.warning(file.position("authorization"), "this block asks for nothing: everybody may connect");
   }
+}
+
+// Which users certificates can be mapped to (AU-38). Without any at all, nats-server lets everybody in who
+// has a certificate.
+void settle_certificate_users(FileOptions& file, Findings& findings) {
+  TlsOptions& tls = *file.options.tls;
+  AuthorizationOptions& authorization = file.options.authorization;
+  const Position at = file.position("tls");
+  authorization.maps_certificates = tls.maps_users;
+  if (!tls.maps_users || file.has_bad_users) return;
+  const auto has_name = [](const UserOptions& user) { return !user.name.empty(); };
+  if (!authorization.is_required()) {
+    findings.error(at,
+                   "verify_and_map needs a users array: without, every certificate would let its client in");
+  } else if (authorization.users.empty()) {
+    findings.warning(at, fmt::format("verify_and_map maps to nobody without a users array: the {} decides",
+                                     authorization.single_user ? "user and password" : "token"));
+    tls.maps_users = authorization.maps_certificates = false;
+  } else if (std::ranges::none_of(authorization.users, has_name)) {
+    findings.warning(at, "verify_and_map maps to nobody: all users are nkeys");
+  } else if (!authorization.no_auth_user.empty()) {
+    findings.warning(file.position("no_auth_user"),
+                     "no_auth_user is never used: verify_and_map says who a client is");
+  }
+}
+
+void check_verification(const FileOptions& file, Findings& findings) {
+  const TlsOptions& tls = *file.options.tls;
+  const Position at = file.position("tls");
+  if (!tls.is_verifying && !tls.pinned_certs.empty()) {
+    findings.error(at, "pinned_certs without verify would let nobody in: no client gives a certificate");
+  } else if (!tls.is_verifying && !tls.ca_file.empty()) {
+    findings.warning(at, "ca_file has no effect without verify");
+  } else if (tls.is_verifying && tls.ca_file.empty()) {
+    findings.warning(at,
+                     "clients are verified by the authorities that this system trusts, because no ca_file is "
+                     "given: anybody can get such a certificate");
+  }
+}
+
+void check_allow_non_tls(const FileOptions& file, Findings& findings) {
+  const std::optional<TlsOptions>& tls = file.options.tls;
+  const Position at = file.position("allow_non_tls");
+  if (!file.options.allow_non_tls) return;
+  if (!tls) {
+    findings.warning(at, "allow_non_tls has no effect without a tls block");
+  } else if (tls->is_handshake_first && tls->handshake_first_fallback == Nanoseconds(0)) {
+    findings.warning(at, "allow_non_tls has no effect with \"handshake_first: true\"");
+  } else if (tls->is_verifying) {
+    findings.warning(at, "allow_non_tls lets clients in without TLS and so without a certificate");
+  }
+}
+
+// After settle_authorization.
+void settle_tls(FileOptions& file, Findings& findings) {
+  std::optional<TlsOptions>& tls = file.options.tls;
+  if (file.has_bad_tls) tls.reset();
+  if (file.has_bad_tls) return;
+  if (!file.tls_revocation_file.empty() && !(tls && tls->is_verifying)) {
+    findings.error(file.position("tls_revocation_file"),
+                   "tls_revocation_file needs a tls block that verifies clients");
+  }
+  check_allow_non_tls(file, findings);
+  if (!tls) return;
+  if (tls->pairs.empty()) findings.error(file.position("tls"), "the tls block needs cert_file and key_file");
+  tls->revocation_file = file.tls_revocation_file;
+  check_verification(file, findings);
+  settle_certificate_users(file, findings);
+  // Who takes long for the handshake still has a second for CONNECT (CF-47).
+  if (!file.positions.contains("timeout"))
+    file.options.authorization.timeout = tls->timeout + std::chrono::seconds(1);
 }
 
 // The permissions of the block hold for its users. nats-server does not apply them to a single user and says
@@ -210,8 +317,12 @@ void check_limits(const FileOptions& file, Findings& findings) {
                              options.pending_max));
 }
 
-void check_file_modes(const FieldReader& reader, Findings& findings) {
-  for (const std::string& name : reader.files_with_secrets()) {
+void check_file_modes(const FieldReader& reader, const Options& options, Findings& findings) {
+  std::set<std::string> names = reader.files_with_secrets();
+  if (options.tls) {
+    for (const TlsOptions::KeyPair& pair : options.tls->pairs) names.insert(pair.key_file);
+  }
+  for (const std::string& name : names) {
     struct stat status {};
     if (::stat(name.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) == 0)
       continue;
@@ -238,15 +349,17 @@ LoadedOptions load_options(const CommandLine& line) {
   if (is_readable) {
     apply_plain_flags(line, file, findings);
     apply_user_flags(line, file, findings);
+    apply_tls_flags(line, file, findings);
     check_users_of_accounts(file, findings);
     settle_authorization(line, file, findings);
     apply_default_permissions(file, findings);
     check_no_auth_user(file, findings);
+    settle_tls(file, findings);
     forget_bad_accounts(file);
     check_names(file, findings);
     check_limits(file, findings);
     settle_advertised(file, findings);
-    check_file_modes(reader, findings);
+    check_file_modes(reader, file.options, findings);
   }
   return {std::move(file.options), std::move(findings.errors), std::move(findings.warnings),
           findings.has_deprecated};

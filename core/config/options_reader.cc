@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/config/tls_reader.h"
 #include "core/log.h"
 
 namespace nuncio::config {
@@ -128,6 +129,17 @@ void client_advertise(FileOptions& file, Reader& reader, const Entry& entry) {
   if (auto found = reader.text(entry)) file.client_advertise = std::move(*found);
 }
 
+void tls(FileOptions& file, Reader& reader, const Entry& entry) {
+  file.positions["tls"] = entry.value.position;
+  file.options.tls = read_tls(reader, entry);
+  file.has_bad_tls = !file.options.tls;
+}
+
+void allow_non_tls(FileOptions& file, Reader& reader, const Entry& entry) {
+  file.positions["allow_non_tls"] = entry.value.position;
+  flag<&Options::allow_non_tls>(file, reader, entry);
+}
+
 void no_auth_user(FileOptions& file, Reader& reader, const Entry& entry) {
   file.positions["no_auth_user"] = entry.value.position;
   if (auto found = reader.text(entry)) file.options.authorization.no_auth_user = std::move(*found);
@@ -241,8 +253,13 @@ void audit_log(FileOptions& file, Reader& reader, const Entry& entry) {
   file.options.audit_log = to_lower(*found) == "syslog" ? "syslog" : std::move(*found);
 }
 
+void tls_revocation_file(FileOptions& file, Reader& reader, const Entry& entry) {
+  file.positions["tls_revocation_file"] = entry.value.position;
+  if (auto found = reader.text(entry)) file.tls_revocation_file = std::move(*found);
+}
+
 void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
-  static constexpr std::array<Field<FileOptions>, 7> fields = {{
+  static constexpr std::array<Field<FileOptions>, 8> fields = {{
       {"workers", "workers", workers},
       {"io_backend", "io_backend", io_backend},
       {"verifier_threads", "verifier_threads", verifier_threads},
@@ -250,6 +267,7 @@ void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
       {"credential_cache_ttl", "credential_cache_ttl", duration<&Options::credential_cache_ttl>},
       {"login_backoff", "login_backoff", login_backoff},
       {"audit_log", "audit_log", audit_log},
+      {"tls_revocation_file", "tls_revocation_file", tls_revocation_file},
   }};
   const Value* block = reader.of_kind(entry, Kind::map);
   if (block == nullptr) return;
@@ -257,7 +275,7 @@ void nuncio_block(FileOptions& file, Reader& reader, const Entry& entry) {
   read_fields<FileOptions>(*block, fields, {}, reader, file);
 }
 
-constexpr std::array<Field<FileOptions>, 52> top_level_fields = {{
+constexpr std::array<Field<FileOptions>, 54> top_level_fields = {{
     {"listen", "listen", listen},
     {"host", "host", host},
     {"net", "host", host},
@@ -286,6 +304,8 @@ constexpr std::array<Field<FileOptions>, 52> top_level_fields = {{
     {"disable_sublist_cache", "disable_sublist_cache", without_effect},
     {"no_sublist_cache", "disable_sublist_cache", without_effect},
     {"no_fast_producer_stall", "no_fast_producer_stall", no_flag<&Options::stall_fast_producers>},
+    {"tls", "tls", tls},
+    {"allow_non_tls", "allow_non_tls", allow_non_tls},
     {"authorization", "authorization", read_authorization},
     {"no_auth_user", "no_auth_user", no_auth_user},
     {"accounts", "accounts", read_accounts},
@@ -314,9 +334,7 @@ constexpr std::array<Field<FileOptions>, 52> top_level_fields = {{
 
 constexpr std::string_view profiling = "is about profiling of Go programs and has no meaning here";
 
-constexpr std::array<Unsupported, 46> top_level_unsupported = {{
-    {"tls"},
-    {"allow_non_tls"},
+constexpr std::array<Unsupported, 44> top_level_unsupported = {{
     {"ocsp"},
     {"ocsp_cache"},
     {"cluster"},

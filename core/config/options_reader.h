@@ -19,7 +19,9 @@ struct FileOptions {
   std::map<std::string, Position, std::less<>> positions;  // by canonical name
   bool has_bad_users = false;                              // some entries were refused
   bool has_bad_accounts = false;                           // likewise
+  bool has_bad_tls = false;                                // likewise the block `tls`
   std::string client_advertise;                            // host[:port], empty: none
+  std::string tls_revocation_file;                         // for the block `tls`
   std::map<std::string, std::string> user_positions;       // of all users so far, by name or nkey
   std::optional<PermissionOptions> default_permissions;    // of the block `authorization`
   Position position(std::string_view name) const;          // of the command line when the file has none

@@ -55,10 +55,9 @@ TEST_F(ConfigOptions, CF_33_DeprecatedFormsWarnAndFailOnlyACheck) {
 
 TEST_F(ConfigOptions, CF_34_KnownOptionsThatAreNotSupportedAreErrors) {
   for (const char* key :
-       {"tls",         "cluster",      "leafnodes",      "websocket",          "gateway",
-        "mqtt",        "jetstream",    "http",           "http_port",          "monitor_port",
-        "operator",    "resolver",     "proxy_protocol", "remote_syslog",      "log_size_limit",
-        "log_max_num", "trusted_keys", "allow_non_tls",  "lame_duck_duration", "lame_duck_grace_period"}) {
+       {"cluster", "leafnodes", "websocket", "gateway", "mqtt", "jetstream", "http", "http_port",
+        "monitor_port", "operator", "resolver", "proxy_protocol", "remote_syslog", "log_size_limit",
+        "log_max_num", "trusted_keys", "lame_duck_duration", "lame_duck_grace_period"}) {
     EXPECT_THAT(
         load(std::string(key) + ": 1").errors,
         ElementsAre("t.conf:1:1: \"" + std::string(key) + "\" is not supported by this version of nuncio"));
