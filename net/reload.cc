@@ -19,7 +19,7 @@ std::shared_ptr<const State> state_of(const Server& server) {
 
 config::ReloadPlan compare(const State& before, const Configuration& next) {
   const bool secrets_differ = !before.table->has_same_secrets(*next.table);
-  return config::plan_reload(before.options, next.loaded.options, secrets_differ);
+  return config::plan_reload(before.options, next.loaded.options, secrets_differ, false);
 }
 
 void fail(std::string_view why) {

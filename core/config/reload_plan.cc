@@ -53,6 +53,7 @@ class Comparison {
   void compare_fixed();
   void compare_log();
   void compare_authorization(bool secrets_differ);
+  void compare_tls(bool files_differ);
   void compare_limits();
   void compare_rest();
 
@@ -126,6 +127,22 @@ bool is_same(const AccountOptions& a, const AccountOptions& b) {
          are_same(a.imports, b.imports) && are_same(a.mappings, b.mappings);
 }
 
+// What a connection is made of, and which ones are accepted; the rest has lines of its own.
+bool has_same_material(const TlsOptions& a, const TlsOptions& b) {
+  const auto fields = [](const TlsOptions& tls) {
+    return std::tie(tls.ca_file, tls.revocation_file, tls.is_verifying, tls.cipher_suites, tls.curves,
+                    tls.version_min);
+  };
+  const auto is_same_pair = [](const TlsOptions::KeyPair& x, const TlsOptions::KeyPair& y) {
+    return x.cert_file == y.cert_file && x.key_file == y.key_file;
+  };
+  return fields(a) == fields(b) && std::ranges::equal(a.pairs, b.pairs, is_same_pair);
+}
+
+double seconds(Nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
 std::vector<UserOptions> users_by_name(const std::vector<UserOptions>& users, bool are_nkeys) {
   std::vector<UserOptions> found;
   std::ranges::copy_if(users, std::back_inserter(found),
@@ -178,7 +195,6 @@ void Comparison::compare_authorization(bool secrets_differ) {
         has_user && (secrets_differ || !are_same(user_before.passwords, user_after.passwords)));
   named("authorization permissions", has_user && !has_same_rights(user_before, user_after));
   named("authorization token", has_tokens && (secrets_differ || !are_same(before.tokens, after.tokens)));
-  const auto seconds = [](Nanoseconds time) { return std::chrono::duration<double>(time).count(); };
   reloadable("authorization timeout", seconds(before.timeout), seconds(after.timeout));
   named("authorization nkey users",
         !are_same(users_by_name(before.users, true), users_by_name(after.users, true)));
@@ -186,6 +202,29 @@ void Comparison::compare_authorization(bool secrets_differ) {
   named("authorization users", !are_same(users_before, users_after) || (has_users && secrets_differ));
   reloadable("no_auth_user", before.no_auth_user, after.no_auth_user);
   named("accounts", !are_same(accounts_by_name(running_.accounts), accounts_by_name(wanted_.accounts)));
+}
+
+// nats-server, too, refuses to change the fixed ones.
+void Comparison::compare_tls(bool files_differ) {
+  const TlsOptions none;
+  const bool was_on = running_.tls.has_value(), is_on = wanted_.tls.has_value();
+  const TlsOptions& before = was_on ? *running_.tls : none;
+  const TlsOptions& after = is_on ? *wanted_.tls : none;
+  fixed("TLSMap", before.maps_users, after.maps_users);
+  fixed("TLSRateLimit", before.handshakes_per_second, after.handshakes_per_second);
+  fixed("AllowNonTLS", running_.allow_non_tls, wanted_.allow_non_tls);
+  if (was_on != is_on || !has_same_material(before, after) || (is_on && files_differ))
+    plan.changed.emplace_back(is_on ? "tls = enabled" : "tls = disabled");
+  reloadable("tls timeout", seconds(before.timeout), seconds(after.timeout));
+  if (before.pinned_certs != after.pinned_certs)
+    plan.changed.push_back(fmt::format("{} pinned_certs", after.pinned_certs.size()));
+  if (before.is_handshake_first != after.is_handshake_first) {
+    plan.changed.push_back(fmt::format("Client TLS handshake first: {}", after.is_handshake_first));
+  }
+  if (before.handshake_first_fallback != after.handshake_first_fallback) {
+    plan.changed.push_back(
+        fmt::format("Client TLS handshake first fallback delay: {}", shown(after.handshake_first_fallback)));
+  }
 }
 
 void Comparison::compare_limits() {
@@ -220,11 +259,13 @@ void Comparison::compare_rest() {
 
 }  // namespace
 
-ReloadPlan plan_reload(const Options& running, const Options& wanted, bool secrets_differ) {
+ReloadPlan plan_reload(const Options& running, const Options& wanted, bool secrets_differ,
+                       bool tls_files_differ) {
   Comparison comparison(running, wanted);
   comparison.compare_fixed();
   comparison.compare_log();
   comparison.compare_authorization(secrets_differ);
+  comparison.compare_tls(tls_files_differ);
   comparison.compare_limits();
   comparison.compare_rest();
   return std::move(comparison.plan);

@@ -18,7 +18,9 @@ struct ReloadPlan {
 };
 
 // Secrets are not looked at, because those of running options have been wiped: `secrets_differ` says whether
-// any password or token is another one. Positions in files do not count.
-ReloadPlan plan_reload(const Options& running, const Options& wanted, bool secrets_differ);
+// any password or token is another one. Nor are files: `tls_files_differ` says whether any certificate, key
+// or list that the `tls` block names has other contents (OP-37). Positions in files do not count.
+ReloadPlan plan_reload(const Options& running, const Options& wanted, bool secrets_differ,
+                       bool tls_files_differ);
 
 }  // namespace nuncio::config

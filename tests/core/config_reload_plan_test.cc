@@ -8,12 +8,13 @@ namespace {
 
 class ConfigReloadPlan : public ConfigFiles {
  protected:
-  ReloadPlan plan(const std::string& before, const std::string& after, bool secrets_differ = false) {
+  ReloadPlan plan(const std::string& before, const std::string& after, bool secrets_differ = false,
+                  bool tls_files_differ = false) {
     auto running = load(before), wanted = load(after);
     EXPECT_THAT(running.errors, IsEmpty());
     EXPECT_THAT(wanted.errors, IsEmpty());
     running.options.authorization.clear_secrets();
-    return plan_reload(running.options, wanted.options, secrets_differ);
+    return plan_reload(running.options, wanted.options, secrets_differ, tls_files_differ);
   }
   std::vector<std::string> changed(const std::string& before, const std::string& after,
                                    bool secrets_differ = false) {
@@ -91,6 +92,57 @@ TEST_F(ConfigReloadPlan, OP_34_WhatCannotChangeIsRefusedByName) {
     EXPECT_THAT(found.changed, IsEmpty()) << text;
   }
   EXPECT_THAT(plan("", "host: localhost, port: 1, debug: true").refused, SizeIs(2));
+}
+
+// Lines and refusals as of nats-server 2.9.10; those about handshake_first as of later ones.
+TEST_F(ConfigReloadPlan, OP_33_TlsIsSwitchedAndChanged) {
+  const auto tls = [](const std::string& rest) {
+    return "tls { cert_file: c, key_file: k, ca_file: ca, verify: true" + rest + " }";
+  };
+  const std::string other_pair = "tls { cert_file: d, key_file: k, ca_file: ca, verify: true }";
+  const std::string pin = ", pinned_certs: [" + std::string(64, 'a') + "]";
+  EXPECT_THAT(changed("", tls("")), ElementsAre("authorization timeout = 3", "tls = enabled"));
+  EXPECT_THAT(changed(tls(""), ""), ElementsAre("authorization timeout = 2", "tls = disabled"));
+  EXPECT_THAT(changed(tls(""), "\n\n" + tls("")), IsEmpty());
+  EXPECT_THAT(changed(tls(", timeout: 2"), tls(", timeout: 2.5")),
+              ElementsAre("authorization timeout = 3.5", "tls timeout = 2.5"));
+  EXPECT_THAT(changed(tls(""), other_pair), ElementsAre("tls = enabled"));
+  for (const std::string rest :
+       {", min_version: \"1.3\"", ", curve_preferences: [X25519]",
+        ", cipher_suites: [TLS_AES_128_GCM_SHA256]", "\n}\nnuncio { tls_revocation_file: crl"})
+    EXPECT_THAT(changed(tls(""), tls(rest)), ElementsAre("tls = enabled")) << rest;
+  EXPECT_THAT(changed(tls(""), "tls { cert_file: c, key_file: k, ca_file: ca }"),
+              ElementsAre("tls = enabled"));
+  EXPECT_THAT(changed(tls(""), tls(pin)), ElementsAre("1 pinned_certs"));
+  EXPECT_THAT(changed(tls(pin), tls("")), ElementsAre("0 pinned_certs"));
+  EXPECT_THAT(
+      changed(tls(""), tls(", handshake_first: auto")),
+      ElementsAre("Client TLS handshake first: true", "Client TLS handshake first fallback delay: 50ms"));
+}
+
+TEST_F(ConfigReloadPlan, OP_37_OtherContentsOfFilesAreAChange) {
+  const std::string tls = "tls { cert_file: c, key_file: k }";
+  EXPECT_THAT(plan(tls, tls, false, true).changed, ElementsAre("tls = enabled"));
+  EXPECT_THAT(plan(tls, tls, false, false).changed, IsEmpty());
+  EXPECT_THAT(plan(tls, "", false, true).changed, ElementsAre("authorization timeout = 2", "tls = disabled"));
+}
+
+TEST_F(ConfigReloadPlan, OP_34_WhatOfTlsCannotChange) {
+  const std::string users = "\nauthorization { users: [{user: a, password: \"x\"}], timeout: 3 }";
+  const auto refused = [&](const std::string& before, const std::string& after) {
+    const auto found = plan(before + users, after + users);
+    return found.refused;
+  };
+  const std::string not_supported = "config reload not supported for ";
+  EXPECT_THAT(refused("tls { cert_file: c, key_file: k, ca_file: ca, verify: true }",
+                      "tls { cert_file: c, key_file: k, ca_file: ca, verify_and_map: true }"),
+              ElementsAre(not_supported + "TLSMap: old=false, new=true"));
+  EXPECT_THAT(refused("tls { cert_file: c, key_file: k }",
+                      "tls { cert_file: c, key_file: k, connection_rate_limit: 5 }"),
+              ElementsAre(not_supported + "TLSRateLimit: old=0, new=5"));
+  EXPECT_THAT(
+      refused("tls { cert_file: c, key_file: k }", "tls { cert_file: c, key_file: k }\nallow_non_tls: true"),
+      ElementsAre(not_supported + "AllowNonTLS: old=false, new=true"));
 }
 
 TEST_F(ConfigReloadPlan, OP_35_TheSingleUserAndTokens) {
