@@ -111,6 +111,8 @@ Client& Client::operator=(Client&& other) noexcept {
   if (this == &other) return *this;
   close();
   fd_ = std::exchange(other.fd_, -1);
+  tls_ = std::move(other.tls_);
+  unsent_ = std::move(other.unsent_);
   buffer_ = std::move(other.buffer_);
   taken_ = std::exchange(other.taken_, 0);
   info_ = std::move(other.info_);
@@ -120,21 +122,38 @@ Client& Client::operator=(Client&& other) noexcept {
 }
 
 Client::Read Client::receive(const Where& where) {
+  if (taken_ == buffer_.size()) {
+    buffer_.clear();
+    taken_ = 0;
+  }
+  return tls_ ? receive_sealed(where) : receive_raw(buffer_, where);
+}
+
+Client::Read Client::receive_raw(std::string& bytes, const Where& where) {
   if (!wait_readable(fd_)) {
     fail(fmt::format("nothing arrived in time; unread so far: \"{}\"",
                      printable(std::string_view(buffer_).substr(taken_))),
          where);
   }
-  if (taken_ == buffer_.size()) {
-    buffer_.clear();
-    taken_ = 0;
-  }
   char chunk[64 * 1024];
   const ssize_t size = ::recv(fd_, chunk, sizeof chunk, 0);
   if (size == 0) return Read::end;
   if (size < 0) return Read::reset;
-  buffer_.append(chunk, static_cast<size_t>(size));
+  bytes.append(chunk, static_cast<size_t>(size));
   return Read::some;
+}
+
+// Tickets and the like are no bytes of the protocol; behind the end of the session only the end of the
+// connection may come.
+Client::Read Client::receive_sealed(const Where& where) {
+  for (const size_t before = buffer_.size();;) {
+    std::string bytes;
+    if (const Read read = receive_raw(bytes, where); read != Read::some) return read;
+    tls_->received(bytes);
+    tls_->read(buffer_);
+    flush_tls();
+    if (buffer_.size() > before) return Read::some;
+  }
 }
 
 void Client::compact() {
@@ -161,6 +180,12 @@ const Json& Client::info(Where where) {
 }
 
 void Client::send(std::string_view bytes) {
+  if (!tls_) return send_raw(bytes);
+  tls_->write(bytes);
+  flush_tls();
+}
+
+void Client::send_raw(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (size < 0) return;
@@ -168,9 +193,23 @@ void Client::send(std::string_view bytes) {
   }
 }
 
+void Client::flush_tls() {
+  send_raw(std::exchange(unsent_, {}) + tls_->take_output());
+}
+
 size_t Client::send_some(std::string_view bytes) {
-  const ssize_t size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  return size < 0 ? 0 : static_cast<size_t>(size);
+  constexpr size_t record_max = 16 * 1024;
+  size_t taken = 0;
+  if (tls_ && unsent_.empty()) {
+    taken = std::min(bytes.size(), record_max);
+    unsent_ = sealed(bytes.substr(0, taken));
+  }
+  const std::string_view out = tls_ ? unsent_ : bytes;
+  const ssize_t size = ::send(fd_, out.data(), out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const size_t sent = size < 0 ? 0 : static_cast<size_t>(size);
+  if (!tls_) return sent;
+  unsent_.erase(0, sent);
+  return taken;
 }
 
 void Client::expect(std::string_view wanted, Where where) {
@@ -326,7 +365,10 @@ void Client::expect_closed(Where where) {
     fail(fmt::format("expected the end, got \"{}\"", printable(std::string_view(buffer_).substr(taken_))),
          where);
   }
-  if (read == Read::reset && !is_oracle()) fail("expected an orderly end, the connection was reset", where);
+  if (is_oracle()) return;
+  if (read == Read::reset) fail("expected an orderly end, the connection was reset", where);
+  if (tls_ && !tls_->has_ended_well())
+    fail("expected a close_notify before the end, found: " + tls_->problem(), where);
 }
 
 void Client::expect_error_and_close(std::string_view text, Where where) {
@@ -346,9 +388,15 @@ std::string Client::read_to_end(Where where) {
 }
 
 bool Client::is_open_and_silent() {
-  if (taken_ < buffer_.size()) return false;
-  char byte;
-  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  for (;;) {
+    if (taken_ < buffer_.size()) return false;
+    char chunk[16 * 1024];
+    const ssize_t size = ::recv(fd_, chunk, sizeof chunk, (tls_ ? 0 : MSG_PEEK) | MSG_DONTWAIT);
+    if (size < 0) return errno == EAGAIN;
+    if (size == 0 || !tls_) return false;
+    tls_->received({chunk, static_cast<size_t>(size)});
+    if (!tls_->read(buffer_)) return false;
+  }
 }
 
 void Client::close() {
@@ -364,6 +412,73 @@ void Client::reset() {
 
 void Client::shutdown_send() {
   ::shutdown(fd_, SHUT_WR);
+}
+
+Client& Client::start_tls(const TlsSettings& settings, Where where) {
+  send_raw(client_hello(settings, where));
+  return finish_tls({}, where);
+}
+
+std::string Client::client_hello(const TlsSettings& settings, Where where) {
+  if (!settings.is_handshake_first) read_info(where);
+  if (taken_ < buffer_.size()) {
+    fail("more than INFO before the handshake: " + printable(std::string_view(buffer_).substr(taken_)),
+         where);
+  }
+  tls_ = std::make_unique<TlsTransport>(settings);
+  tls_->handshake();
+  return tls_->take_output();
+}
+
+Client& Client::finish_tls(std::string_view bytes, Where where) {
+  if (const std::string refused = shake_hands(bytes, where); !refused.empty()) {
+    fail(fmt::format("the TLS handshake failed: {} ({})", refused, tls_->problem()), where);
+  }
+  return *this;
+}
+
+std::string Client::expect_handshake_refused(const TlsSettings& settings, Where where) {
+  send_raw(client_hello(settings, where));
+  if (std::string refused = shake_hands({}, where); !refused.empty()) return refused;
+  // With TLS 1.3 the server judges a certificate when the client is already done.
+  const Read read = receive(where);
+  if (read == Read::some) fail("the handshake was expected to be refused; got: " + printable(buffer_), where);
+  return refusal(read);
+}
+
+std::string Client::shake_hands(std::string_view bytes_behind, const Where& where) {
+  for (;;) {
+    const TlsTransport::Handshake state = tls_->handshake();
+    if (state == TlsTransport::Handshake::done) tls_->write(bytes_behind);
+    flush_tls();
+    if (state == TlsTransport::Handshake::done) break;
+    std::string bytes;
+    const Read read = receive_raw(bytes, where);
+    if (read != Read::some) return refusal(read);
+    tls_->received(bytes);  // when it failed, to the end of the connection
+  }
+  tls_->read(buffer_);  // what came behind the handshake
+  return {};
+}
+
+std::string Client::refusal(Read end) const {
+  if (!tls_->alert().empty()) return tls_->alert();
+  return end == Read::end ? "closed" : "reset";
+}
+
+std::string Client::sealed(std::string_view plain) {
+  tls_->write(plain);
+  return tls_->take_output();
+}
+
+void Client::close_tls() {
+  tls_->close();
+  flush_tls();
+}
+
+void Client::renegotiate() {
+  tls_->renegotiate();
+  flush_tls();
 }
 
 std::string Client::address() const {

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tls_client.h"
 
 namespace nuncio::test {
 
@@ -72,8 +75,9 @@ class Client {
   // Sends PING and hands over the messages in front of its PONG; anything else there is a failure.
   std::vector<Message> messages_until_pong(Where = Where::current());
 
-  // The server ends the connection now: no byte is left to read. A reset is a failure for Nuncio (CP-64) and
-  // tolerated for the reference server, which resets when it closes with unread input.
+  // The server ends the connection now: no byte is left to read. A reset, and over TLS an end without
+  // close_notify, is a failure for Nuncio (CP-64) and tolerated for the reference server, which resets when
+  // it closes with unread input.
   void expect_closed(Where = Where::current());
   // -ERR 'text' and the end.
   void expect_error_and_close(std::string_view text, Where = Where::current());
@@ -86,6 +90,22 @@ class Client {
   void reset();          // closes with RST
   void shutdown_send();  // sends FIN, goes on reading
 
+  // From here on everything goes through TLS. Reads INFO first unless `is_handshake_first`.
+  Client& start_tls(const TlsSettings& = {}, Where = Where::current());
+  // The server must refuse the handshake, or with TLS 1.3 what the client took for its end: the name of its
+  // alert, else "closed" or "reset". Our server's refusals come with an alert and an orderly end.
+  std::string expect_handshake_refused(const TlsSettings& = {}, Where = Where::current());
+  // The steps of start_tls() one by one: the ClientHello, which is not sent; and the rest, with bytes of the
+  // protocol right behind the last of the handshake.
+  std::string client_hello(const TlsSettings& = {}, Where = Where::current());
+  Client& finish_tls(std::string_view bytes = {}, Where = Where::current());
+  // What send(plain) would put on the wire.
+  std::string sealed(std::string_view plain);
+  void send_raw(std::string_view bytes);  // past TLS
+  void close_tls();                       // sends close_notify, goes on reading
+  void renegotiate();
+  const TlsTransport& tls() const { return *tls_; }
+
   std::string address() const;  // HOST:PORT of this end, as the server's log has it
   int descriptor() const { return fd_; }
   // PINGs of the server that came where something else was expected: they are answered, as any client does.
@@ -96,12 +116,20 @@ class Client {
   void open(int port, int receive_buffer_size, const std::string& source, const Where& where);
   enum class Read { some, end, reset };
   Read receive(const Where& where);
+  Read receive_raw(std::string& bytes, const Where& where);
+  Read receive_sealed(const Where& where);
+  // Empty: done. Else how the server refused.
+  std::string shake_hands(std::string_view bytes_behind, const Where& where);
+  std::string refusal(Read end) const;
+  void flush_tls();
   Message message_behind(const std::string& line, const Where& where);
   void compact();
   bool answer_ping_at(size_t position);
   void read_info(const Where& where);
 
   int fd_ = -1;
+  std::unique_ptr<TlsTransport> tls_;
+  std::string unsent_;  // of TLS records, for send_some()
   std::string buffer_;  // received, from taken_ on not yet consumed
   size_t taken_ = 0;
   Json info_;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "harness.h"
+#include "slow_reader.h"
 
 namespace nuncio::test {
 namespace {
@@ -86,38 +87,9 @@ TEST_P(ClientLimits, CP_59_ZeroAndNegativeMaximumConnectionsAreErrors) {
   }
 }
 
-// A reader with a small socket buffer that has stopped reading, subscribed to `flood`.
-Client make_stuck_reader(int port) {
-  Client stuck(port, 4096);
-  stuck.connect_ok();
-  stuck.send("SUB flood 1\r\n");
-  stuck.ping();
-  return stuck;
-}
-
-// Publishes until `condition`; publishers that the server slows down send what fits.
-void flood(Server& server, Client& publisher, const std::function<bool()>& condition) {
-  // Messages so large that the step from three quarters of max_pending, where the reference slows publishers
-  // down to a crawl, to above it is a single one.
-  const std::string message = "PUB flood 700000\r\n" + std::string(700000, 'x') + "\r\n";
-  std::string rest;
-  server.wait_until(
-      [&] {
-        for (int i = 0; i < 8; ++i) {
-          if (rest.empty()) rest = message;
-          const size_t sent = publisher.send_some(rest);
-          rest.erase(0, sent);
-          if (sent == 0) break;
-        }
-        return condition();
-      },
-      "the end of a slow consumer");
-  publisher.send(rest);
-}
-
 TEST_P(ClientLimits, CP_60_MaxPendingCutsASlowConsumer) {
   start_config("max_pending: 2MB\nmax_payload: 1MB\nwrite_deadline: \"5s\"\n");
-  Client stuck = make_stuck_reader(server().port());
+  Client stuck = stuck_reader(server().port());
   Client healthy = connected();
   healthy.send("SUB other 1\r\n");
   healthy.ping();
@@ -132,7 +104,7 @@ TEST_P(ClientLimits, CP_60_MaxPendingCutsASlowConsumer) {
 
 TEST_P(ClientLimits, CP_61_WriteDeadlineCutsASlowConsumer) {
   start_config("write_deadline: \"300ms\"\nmax_payload: 64KB\n");
-  Client stuck = make_stuck_reader(server().port());
+  Client stuck = stuck_reader(server().port());
   Client healthy = connected();
   healthy.send("SUB other 1\r\n");
   healthy.ping();
