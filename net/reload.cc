@@ -19,7 +19,9 @@ std::shared_ptr<const State> state_of(const Server& server) {
 
 config::ReloadPlan compare(const State& before, const Configuration& next) {
   const bool secrets_differ = !before.table->has_same_secrets(*next.table);
-  return config::plan_reload(before.options, next.loaded.options, secrets_differ, false);
+  const bool tls_files_differ =
+      before.tls && next.tls && before.tls->fingerprint() != next.tls->fingerprint();
+  return config::plan_reload(before.options, next.loaded.options, secrets_differ, tls_files_differ);
 }
 
 void fail(std::string_view why) {
