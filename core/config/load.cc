@@ -155,7 +155,6 @@ void settle_certificate_users(FileOptions& file, Findings& findings) {
   const Position at = file.position("tls");
   authorization.maps_certificates = tls.maps_users;
   if (!tls.maps_users || file.has_bad_users) return;
-  const auto has_name = [](const UserOptions& user) { return !user.name.empty(); };
   if (!authorization.is_required()) {
     findings.error(at,
                    "verify_and_map needs a users array: without, every certificate would let its client in");
@@ -163,11 +162,6 @@ void settle_certificate_users(FileOptions& file, Findings& findings) {
     findings.warning(at, fmt::format("verify_and_map maps to nobody without a users array: the {} decides",
                                      authorization.single_user ? "user and password" : "token"));
     tls.maps_users = authorization.maps_certificates = false;
-  } else if (std::ranges::none_of(authorization.users, has_name)) {
-    findings.warning(at, "verify_and_map maps to nobody: all users are nkeys");
-  } else if (!authorization.no_auth_user.empty()) {
-    findings.warning(file.position("no_auth_user"),
-                     "no_auth_user is never used: verify_and_map says who a client is");
   }
 }
 

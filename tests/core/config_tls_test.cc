@@ -293,11 +293,6 @@ TEST_F(ConfigTls, AU_38_MappingNeedsUsersToMapTo) {
     EXPECT_TRUE(loaded.options.tls->is_verifying);
   }
   EXPECT_THAT(load(mapping + "\naccounts { A { users: [{user: a}] } }").errors, IsEmpty());
-  EXPECT_THAT(warning(mapping + "\nauthorization { users: [{nkey: "
-                                "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4}] }"),
-              HasSubstr("all users are nkeys"));
-  EXPECT_THAT(warning(mapping + users + "\nno_auth_user: a"),
-              HasSubstr("t.conf:3:15: no_auth_user is never used"));
   EXPECT_THAT(load(mapping + "\nauthorization { users: [{}] }").errors,
               ElementsAre(HasSubstr("User entry requires a user")))
       << "one mistake, one message";
