@@ -17,10 +17,6 @@ bool does_give_nothing(const Credentials& given) {
   return given.user.empty() && given.password.empty() && given.token.empty();
 }
 
-bool is_allowed(const User& user, ConnectionType type) {
-  return user.connection_types == 0 || (user.connection_types & static_cast<uint8_t>(type)) != 0;
-}
-
 // What comes of `candidate` against those `credentials` that are valid now; nullopt when none is. `user` is
 // who it would be, null for dummies. The same steps for known and unknown users (AU-28, AT-1).
 std::optional<Decision> compare_valid(const Secret& candidate, std::span<const Credential> credentials,
@@ -51,7 +47,7 @@ std::optional<Decision> compare_valid(const Secret& candidate, std::span<const C
 }
 
 Recheck keep(const User& before, Login login, ConnectionType type) {
-  if (!is_allowed(*login.user, type)) return {Recheck::Kind::leaves, {}, Reason::connection_type_not_allowed};
+  if (!login.user->allows(type)) return {Recheck::Kind::leaves, {}, Reason::connection_type_not_allowed};
   if (login.user->account != before.account) return {Recheck::Kind::leaves, {}, Reason::account_changed};
   return {Recheck::Kind::stays, std::move(login)};
 }
@@ -83,6 +79,10 @@ bool Credential::is_valid_at(WallTime now) const {
   return (!not_before || *not_before <= now) && (!not_after || now < *not_after);
 }
 
+bool User::allows(ConnectionType type) const {
+  return connection_types == 0 || (connection_types & static_cast<uint8_t>(type)) != 0;
+}
+
 std::string_view label_of(const Login& login) {
   const Credential* used = used_by(login);
   return used == nullptr ? std::string_view() : used->label;
@@ -94,12 +94,13 @@ std::shared_ptr<const AuthTable> AuthTable::make(const AuthorizationOptions& opt
 }
 
 Decision AuthTable::decide(const Credentials& given, std::string_view nonce, ConnectionType type,
-                           WallTime now) const {
+                           WallTime now, const PeerCertificate* peer) const {
   if (!is_required()) return {Decision::Kind::admitted, Reason::none, {anonymous_}};
   if (is_by_nkey(given)) return decide_by_nkey(given, nonce, type);
+  if (maps_certificates_) return decide_by_certificate(given, type, now, peer);
   const bool gives_nothing = does_give_nothing(given);
   if (gives_nothing && anonymous_) {
-    if (!is_allowed(*anonymous_, type)) return refuse(Reason::connection_type_not_allowed);
+    if (!anonymous_->allows(type)) return refuse(Reason::connection_type_not_allowed);
     return {Decision::Kind::admitted, Reason::none, {anonymous_}};
   }
   // Who gives nothing guesses nobody's name: no hash is spent on it.
@@ -110,9 +111,14 @@ Decision AuthTable::decide(const Credentials& given, std::string_view nonce, Con
   return decision;
 }
 
-std::optional<std::string_view> AuthTable::claimed_name(const Credentials& given) const {
+std::optional<std::string_view> AuthTable::claimed_name(const Credentials& given, const PeerCertificate* peer,
+                                                        ConnectionType type) const {
   if (!is_required()) return std::nullopt;
   if (is_by_nkey(given)) return given.nkey;
+  if (maps_certificates_) {
+    const auto user = peer == nullptr ? nullptr : user_of(*peer, type);
+    return user ? std::optional<std::string_view>(user->name) : std::nullopt;
+  }
   if (anonymous_ && does_give_nothing(given)) return std::nullopt;
   return token_ ? std::string_view() : std::string_view(given.user);
 }
@@ -129,7 +135,7 @@ Decision AuthTable::decide_by_nkey(const Credentials& given, std::string_view no
   const auto found = nkeys_.find(std::string_view(given.nkey));
   if (found == nkeys_.end()) return refuse(Reason::unknown_nkey);
   const std::shared_ptr<const User>& user = found->second;
-  if (!is_allowed(*user, type)) return refuse(Reason::connection_type_not_allowed);
+  if (!user->allows(type)) return refuse(Reason::connection_type_not_allowed);
   if (nonce.empty()) return refuse(Reason::nonce_missing);
   const auto signature = parse_signature(given.signature);
   if (!signature) return refuse(Reason::wrong_signature);
@@ -147,7 +153,7 @@ Decision AuthTable::decide_by_token(const Credentials& given, WallTime now) cons
 Decision AuthTable::decide_by_user(const Credentials& given, ConnectionType type, WallTime now) const {
   const auto found = users_.find(std::string_view(given.user));
   if (found == users_.end()) return compare_with_dummies(given.password, Reason::unknown_user);
-  if (!is_allowed(*found->second, type)) return refuse(Reason::connection_type_not_allowed);
+  if (!found->second->allows(type)) return refuse(Reason::connection_type_not_allowed);
   return compare(given.password, found->second, now, Reason::wrong_password);
 }
 
@@ -177,11 +183,11 @@ bool AuthTable::is_announced() const {
 }
 
 std::shared_ptr<const User> AuthTable::anonymous(ConnectionType type) const {
-  if (!anonymous_ || anonymous_->is_nkey || !is_allowed(*anonymous_, type)) return nullptr;
+  if (!anonymous_ || anonymous_->is_nkey || !anonymous_->allows(type)) return nullptr;
   return anonymous_;
 }
 
-Recheck AuthTable::recheck(const Login& login, ConnectionType type) const {
+Recheck AuthTable::recheck(const Login& login, ConnectionType type, const PeerCertificate* peer) const {
   const User& before = *login.user;
   if (!login.secret) {
     const bool is_same =
@@ -190,7 +196,9 @@ Recheck AuthTable::recheck(const Login& login, ConnectionType type) const {
     return keep(before, {anonymous_}, type);
   }
   if (!is_required()) return keep(before, {anonymous_}, type);
-  Login now{find(before), login.secret};
+  const bool is_mapped = maps_certificates_ && !before.is_nkey;
+  if (login.is_by_certificate != is_mapped) return {Recheck::Kind::judge};
+  Login now{is_mapped && peer != nullptr ? user_of(*peer, type) : find(before), login.secret, is_mapped};
   const Credential* used = used_by(now);
   if (used == nullptr) return {Recheck::Kind::leaves, {}, Reason::login_revoked};
   now.secret = used->stored;
@@ -211,7 +219,8 @@ bool AuthTable::has_same_secrets(const AuthTable& other) const {
              return found != theirs.end() && have_same_secrets(entry.second.get(), found->second.get());
            });
   };
-  return have_same_secrets(token_.get(), other.token_.get()) && are_same(users_, other.users_) &&
+  return maps_certificates_ == other.maps_certificates_ &&
+         have_same_secrets(token_.get(), other.token_.get()) && are_same(users_, other.users_) &&
          are_same(nkeys_, other.nkeys_);
 }
 

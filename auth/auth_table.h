@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "auth/peer_certificate.h"
 #include "auth/permissions.h"
 #include "auth/stored_secret.h"
 #include "core/connect.h"
@@ -27,6 +28,7 @@ using WallTime = std::chrono::system_clock::time_point;
 struct Credential {
   std::shared_ptr<const StoredSecret> stored;
   // For logs: as configured, else "password", "token" or "nkey"; "password 2" by its place among several.
+  // Of users that certificates are mapped to "certificate", or "certificate and password".
   std::string label = {};
   std::optional<WallTime> not_before = {}, not_after = {};
 
@@ -42,6 +44,8 @@ struct User {
   uint8_t connection_types = 0;                    // bits of ConnectionType; 0: all
   bool is_token = false;
   bool is_nkey = false;
+
+  bool allows(ConnectionType) const;
 };
 
 // Who is in, and by which secret: what a connection keeps of its login.
@@ -102,19 +106,28 @@ class AuthTable {
   // The identity of a client that has not sent CONNECT: the default user when nothing is configured, the
   // no_auth_user unless that is an nkey (AU-35), or null when it must log in first (AU-3, CP-18).
   std::shared_ptr<const User> anonymous(ConnectionType type = ConnectionType::standard) const;
+  // Certificates say who their clients are, unless these give an nkey (AU-38).
+  bool maps_certificates() const { return maps_certificates_; }
   // Whom a login with these is counted against: the user or nkey that decide() would look for, empty for the
-  // token. nullopt: nobody, since no secret will be looked at.
-  std::optional<std::string_view> claimed_name(const Credentials&) const;
+  // token. nullopt: nobody, since no secret will be looked at. Valid as long as the table. `peer`: null when
+  // there was no certificate.
+  std::optional<std::string_view> claimed_name(const Credentials&, const PeerCertificate* peer = nullptr,
+                                               ConnectionType type = ConnectionType::standard) const;
   // Plain secrets are compared here, in constant time; hashes and signatures give Kind::check. Unknown users
   // of a table with hashes give Kind::check with dummies and no user (AU-28). `nonce`: as sent in INFO, empty
-  // when none was (AU-31). `type`: how the client is connected (AU-19).
-  Decision decide(const Credentials&, std::string_view nonce, ConnectionType type, WallTime now) const;
+  // when none was (AU-31). `type`: how the client is connected (AU-19). With mapping the user in CONNECT is
+  // not looked at, which deserves a warning when there is one.
+  Decision decide(const Credentials&, std::string_view nonce, ConnectionType type, WallTime now,
+                  const PeerCertificate* peer = nullptr) const;
   // Whether, and as whom, a connection that an earlier table let in stays. A secret that has expired since
-  // does not concern it (AU-72).
-  Recheck recheck(const Login&, ConnectionType type = ConnectionType::standard) const;
+  // does not concern it (AU-72). Who is in by a certificate is whom it names now; without `peer`, whom it
+  // named then.
+  Recheck recheck(const Login&, ConnectionType type = ConnectionType::standard,
+                  const PeerCertificate* peer = nullptr) const;
   // INFO carries a nonce: there are nkeys (AU-31).
   bool wants_nonce() const;
-  // The same users, nkeys and tokens with the same secrets, valid at the same times; nothing about rights.
+  // The same users, nkeys and tokens with the same secrets, valid at the same times, and certificates mapped
+  // in both or in neither; nothing about rights.
   bool has_same_secrets(const AuthTable&) const;
 
  private:
@@ -126,12 +139,17 @@ class AuthTable {
     size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
   };
   using Users = std::unordered_map<std::string, std::shared_ptr<const User>, NameHash, std::equal_to<>>;
+  // By keys of their names as distinguished names; of those with one key in the order of the configuration.
+  using UsersByKey = std::unordered_map<std::string, std::vector<std::shared_ptr<const User>>>;
 
   AuthTable() = default;
   bool is_by_nkey(const Credentials&) const;
   Decision decide_by_token(const Credentials&, WallTime now) const;
   Decision decide_by_user(const Credentials&, ConnectionType, WallTime now) const;
   Decision decide_by_nkey(const Credentials&, std::string_view nonce, ConnectionType) const;
+  Decision decide_by_certificate(const Credentials&, ConnectionType, WallTime now,
+                                 const PeerCertificate* peer) const;
+  std::shared_ptr<const User> user_of(const PeerCertificate&, std::optional<ConnectionType>) const;
   Decision compare(const Secret& candidate, const std::shared_ptr<const User>&, WallTime now,
                    Reason refusal) const;
   Decision compare_with_dummies(const Secret& candidate, Reason refusal) const;
@@ -142,6 +160,8 @@ class AuthTable {
   Users users_;
   Users nkeys_;  // by the text of the key
   std::shared_ptr<const User> anonymous_;
+  bool maps_certificates_ = false;
+  UsersByKey by_ordered_name_, by_unordered_name_;  // only with mapping
   // What the secrets of unknown users are checked against, as many as most users have.
   std::vector<Credential> dummies_;
 };

@@ -3,9 +3,11 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 
+#include "auth/distinguished_name.h"
 #include "core/log.h"
 
 namespace nuncio::auth {
@@ -45,6 +47,8 @@ TableBuilder::TableBuilder(const AuthorizationOptions& options, AuthTable::Findi
 
 std::shared_ptr<const AuthTable> TableBuilder::build() {
   find_contradictions();
+  table_->maps_certificates_ =
+      options_.maps_certificates && options_.tokens.empty() && !options_.users.empty();
   if (!options_.tokens.empty()) {
     add_token();
   } else if (!options_.users.empty()) {
@@ -71,6 +75,10 @@ void TableBuilder::find_contradictions() {
   for (const SecretOptions& token : options_.tokens) {
     if (token.text.empty()) error("authorization: the token is empty");
   }
+  const bool has_names = std::any_of(options_.users.begin(), options_.users.end(),
+                                     [](const UserOptions& user) { return user.nkey.empty(); });
+  if (options_.maps_certificates && !has_names)
+    warn("verify_and_map finds nobody: certificates are mapped to the entries of users only, by their names");
   if (!options_.single_user) return;
   const UserOptions& user = *options_.single_user;
   if (user.name.empty()) {
@@ -101,12 +109,33 @@ void TableBuilder::add_user(const UserOptions& options) {
   const std::vector<SecretOptions> empty{{.text = {}, .position = options.position}};
   user.credentials = credentials(options.passwords.empty() ? empty : options.passwords, "password",
                                  fmt::format(" of user {}", name));
-  for (const Credential& credential : user.credentials) {
-    if (credential.stored->is_empty())
+  for (Credential& credential : user.credentials) {
+    const bool is_empty = credential.stored->is_empty();
+    if (table_->maps_certificates_)
+      credential.label = is_empty ? "certificate" : "certificate and " + credential.label;
+    else if (is_empty)
       warn(fmt::format("{}user {} has no password: anybody may log in as it", place, name));
   }
-  const bool is_new = table_->users_.emplace(user.name, std::make_shared<const User>(user)).second;
-  if (!is_new) error(fmt::format("{}Duplicate user {} detected", place, name));
+  const auto [entry, is_new] = table_->users_.emplace(user.name, std::make_shared<const User>(user));
+  if (!is_new) return error(fmt::format("{}Duplicate user {} detected", place, name));
+  if (table_->maps_certificates_) prepare_mapping(entry->second, place);
+}
+
+// So that no login has to read users' names.
+void TableBuilder::prepare_mapping(const std::shared_ptr<const User>& user, const std::string& place) {
+  const auto name = DistinguishedName::parse(user->name);
+  if (!name || !name->is_comparable()) {
+    if (DistinguishedName::looks_like_one(user->name))
+      warn(fmt::format("{}user {} is no distinguished name that certificates are compared with: {}", place,
+                       log::quoted(user->name), name ? "it has other attributes" : "it is malformed"));
+    return;
+  }
+  auto& equal = table_->by_ordered_name_[name->ordered_key()];
+  if (!equal.empty())
+    warn(fmt::format("{}user {} is the same distinguished name as {}: certificates are mapped to that", place,
+                     log::quoted(user->name), log::quoted(equal.front()->name)));
+  equal.push_back(user);
+  table_->by_unordered_name_[name->unordered_key()].push_back(user);
 }
 
 void TableBuilder::add_nkey(const UserOptions& options) {
@@ -139,6 +168,9 @@ void TableBuilder::choose_anonymous() {
   for (const AuthTable::Users* users : {&table_->users_, &table_->nkeys_}) {
     const auto found = users->find(name);
     if (found == users->end()) continue;
+    if (table_->maps_certificates_)
+      return warn(fmt::format("no_auth_user {} is ignored: verify_and_map asks everybody for a certificate",
+                              log::quoted(name)));
     User user = *found->second;
     user.credentials.clear();
     table_->anonymous_ = std::make_shared<const User>(std::move(user));

@@ -24,6 +24,7 @@ class TableBuilder {
   void add_token();
   void add_user(const UserOptions&);
   void add_nkey(const UserOptions&);
+  void prepare_mapping(const std::shared_ptr<const User>&, const std::string& place);
   void choose_anonymous();
   void choose_dummies();
   // The secrets of one user or of the token; `kind` is what labels call them and `owner` whose they are in
