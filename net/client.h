@@ -48,6 +48,8 @@ class Client final : public Session {
   void note_success(const auth::Login& login, const Credentials& given);
   void on_verifier_full(Verifying what);
   std::string_view claimed_name(const Credentials& given) const;
+  auth::Recheck recheck(const auth::AuthTable& table, const auth::Login& login) const;
+  const auth::PeerCertificate* peer() const;
   std::string network() const;
   void record(std::string_view user, const auth::Login* login, Reason reason) const;
 
@@ -61,6 +63,7 @@ class Client final : public Session {
   void end_recheck();
   void leave(Reason reason);
   void stay(auth::Login login);
+  bool is_pinned(const TlsContext* tls) const;
   bool may_publish_on(std::string_view subject);
   bool may_subscribe(const Operation& operation) const;
   void log_violation(std::string_view what, std::string_view subject);

@@ -37,11 +37,15 @@ void Client::log_in(ConnectOptions next) {
     connect_next_.credentials = std::move(connect_.credentials);
     return accept_connect(login_);
   }
-  const auto name = worker_.table().claimed_name(given);
+  const auto name = worker_.table().claimed_name(given, peer());
   if (name && !worker_.server().guard.may_try(*name, network(), steady_now()))
     return refuse(Reason::backed_off);
-  auth::Decision decision =
-      worker_.table().decide(given, nonce_, ConnectionType::standard, std::chrono::system_clock::now());
+  if (worker_.table().maps_certificates() && !given.user.empty() && worker_.may_log_refusal()) {
+    log::warn("{} - User {} found in connect proto, but user required from cert", label(),
+              log::quoted(given.user));
+  }
+  auth::Decision decision = worker_.table().decide(given, nonce_, ConnectionType::standard,
+                                                   std::chrono::system_clock::now(), peer());
   switch (decision.kind) {
     case auth::Decision::Kind::refused:
       return refuse_judged(decision.reason);
@@ -98,7 +102,7 @@ void Client::on_verified(const auth::CheckResult& result) {
   // The table may have been swapped since: the secret that was checked must still be this user's.
   auth::Recheck now{auth::Recheck::Kind::leaves};
   if (result.stored != nullptr && decision.login.user != nullptr)
-    now = worker_.table().recheck({decision.login.user, result.stored});
+    now = recheck(worker_.table(), {decision.login.user, result.stored, decision.login.is_by_certificate});
   const bool is_right = now.kind == auth::Recheck::Kind::stays;
   if (what == Verifying::recheck) {
     is_right ? stay(std::move(now.login)) : leave(Reason::login_revoked);
@@ -204,7 +208,16 @@ void Client::record(std::string_view user, const auth::Login* login, Reason reas
 
 // Who it wants to be; empty for who gives a token or nothing.
 std::string_view Client::claimed_name(const Credentials& given) const {
-  return worker_.table().claimed_name(given).value_or(std::string_view());
+  return worker_.table().claimed_name(given, peer()).value_or(std::string_view());
+}
+
+auth::Recheck Client::recheck(const auth::AuthTable& table, const auth::Login& login) const {
+  return table.recheck(login, ConnectionType::standard, peer());
+}
+
+const auth::PeerCertificate* Client::peer() const {
+  const ConnectionTls* tls = connection_.tls();
+  return tls != nullptr && tls->is_open() ? tls->session().peer() : nullptr;
 }
 
 std::string Client::network() const {

@@ -101,16 +101,24 @@ bool Client::may_receive(const Message& message) {
 
 void Client::adopt_state() {
   limits_.control_line_max = worker_.options().control_line_max;
+  if (!is_pinned(worker_.state().tls.get())) return connection_.close(Reason::tls_handshake_failed);
   if (!is_admitted_) return;  // its login is judged by the new table when it comes
-  auth::Recheck recheck = worker_.table().recheck(login_);
-  switch (recheck.kind) {
+  auth::Recheck now = recheck(worker_.table(), login_);
+  switch (now.kind) {
     case auth::Recheck::Kind::stays:
-      return stay(std::move(recheck.login));
+      return stay(std::move(now.login));
     case auth::Recheck::Kind::leaves:
-      return leave(recheck.reason);
+      return leave(now.reason);
     case auth::Recheck::Kind::judge:
       return judge_again();
   }
+}
+
+// By what TLS has become; who came by other TLS, or none, stays (OP-37).
+bool Client::is_pinned(const TlsContext* tls) const {
+  const ConnectionTls* mine = connection_.tls();
+  if (tls == nullptr || mine == nullptr || !mine->is_open()) return true;
+  return tls->is_pinned(peer() != nullptr ? peer()->key_digest : "");
 }
 
 // What it is subscribed to stays with its account: in another one it would be somebody else.
@@ -132,14 +140,15 @@ void Client::leave(Reason reason) {
 }
 
 std::string Client::effect_of(const Configuration& next) const {
+  if (!is_pinned(next.tls.get())) return "would be closed: certificate not pinned";
   if (!is_admitted_) return {};
   const std::string who = login_.user->is_token ? "token" : log::quoted(login_.user->name);
-  const auth::Recheck recheck = next.table->recheck(login_);
-  if (recheck.kind == auth::Recheck::Kind::leaves)
-    return fmt::format("{} would be closed [{}]", who, code(recheck.reason));
-  if (recheck.kind == auth::Recheck::Kind::judge)
+  const auth::Recheck then = recheck(*next.table, login_);
+  if (then.kind == auth::Recheck::Kind::leaves)
+    return fmt::format("{} would be closed [{}]", who, code(then.reason));
+  if (then.kind == auth::Recheck::Kind::judge)
     return fmt::format("{} would have to be who it said it is", who);
-  const auto& rights = recheck.login.user->permissions;
+  const auto& rights = then.login.user->permissions;
   const std::vector<Subscription*> forbidden = rights ? forbidden_by(*rights) : std::vector<Subscription*>();
   if (forbidden.empty()) return {};
   constexpr size_t named_max = 5;
@@ -174,7 +183,7 @@ void Client::judge_again() {
   is_rechecked_ = true;
   if (verifying_ == Verifying::connect) return;  // that one decides
   auth::Decision decision = worker_.table().decide(connect_.credentials, nonce_, ConnectionType::standard,
-                                                   std::chrono::system_clock::now());
+                                                   std::chrono::system_clock::now(), peer());
   if (decision.kind == auth::Decision::Kind::check)
     return check_elsewhere(std::move(decision), connect_.credentials, Verifying::recheck);
   end_recheck();

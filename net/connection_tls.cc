@@ -122,7 +122,7 @@ void ConnectionTls::open() {
   received_ = {};
   const auth::PeerCertificate* peer = session_->peer();
   if (!context_->is_pinned(peer != nullptr ? peer->key_digest : ""))
-    return fail("the certificate is not among the pinned ones");
+    return fail("certificate not pinned");
   state_ = State::open;
   clear_bytes_ = connection_.outbox.pending();  // the last of the handshake
   log::debug("{} - TLS handshake complete, version {}, cipher suite {}{}", connection_.label(),
