@@ -18,8 +18,8 @@ unsigned count_workers(const Options& options) {
   return std::clamp(std::thread::hardware_concurrency(), 1u, workers_max);
 }
 
-void log_tls(const TlsContext& tls) {
-  log::info("TLS for client connections by {}", tls_library());
+void log_tls(const TlsContext& tls, bool allow_non_tls) {
+  log::info("TLS {} for client connections, by {}", allow_non_tls ? "available" : "required", tls_library());
   for (const std::string& line : tls.describe()) log::info("{}", line);
 }
 
@@ -71,7 +71,7 @@ std::string Server::start(const Configuration& configuration) {
   }
   log::info("Running {} workers on {} ({})", workers_count, io_name_, io_probe_);
   log::info("Listening for client connections on {}:{}", options.host, port_);
-  if (configuration.tls) log_tls(*configuration.tls);
+  if (configuration.tls) log_tls(*configuration.tls, options.allow_non_tls);
   acceptor_->start();
   return {};
 }
@@ -86,7 +86,7 @@ std::string Server::adopt(const Configuration& configuration) {
     if (why_not = open_audit(options); !why_not.empty()) return why_not;
   }
   guard.configure(options.login_backoff);
-  if (next->tls && next->tls != before->tls) log_tls(*next->tls);
+  if (next->tls && next->tls != before->tls) log_tls(*next->tls, options.allow_non_tls);
   const uint64_t version = next->version;
   state.publish(std::move(next));
   for (auto& each : workers_) each->post(Wake{});
