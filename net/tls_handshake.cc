@@ -123,8 +123,10 @@ State TlsHandshake::finish() {
   const auto found = std::ranges::find(suites, id, &TlsCipherSuite::id);
   NUNCIO_ASSERT(found != suites.end());
   suite_ = &*found;
-  if (const int size = mbedtls_ssl_get_max_out_record_payload(&ssl_); size > 0)
-    record_size_ = std::min(record_size_, static_cast<size_t>(size));
+  // 3.6 counts the type of 1.3 as data.
+  const int size = mbedtls_ssl_get_max_out_record_payload(&ssl_);
+  if (size > 0 && static_cast<size_t>(size) < TlsSession::record_max - 1)
+    record_size_ = static_cast<size_t>(size);
 
   const auto* certificate = mbedtls_ssl_get_peer_cert(&ssl_);
   if (certificate != nullptr ? !accept_peer(*certificate) : is_resumed_ && !restore_peer())

@@ -72,6 +72,7 @@ class Authority {
 // Signed by itself.
 Identity self_signed(const CertificateRequest& request);
 
+std::string to_der(X509&);
 std::string to_pem(X509&);
 std::string to_pem(EVP_PKEY&, const char* password = nullptr);
 

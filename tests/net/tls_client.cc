@@ -32,8 +32,11 @@ TlsClient::TlsClient(const TlsClientSettings& settings) : context_(SSL_CTX_new(T
   SSL_CTX_set_min_proto_version(context_, settings.version_min);
   SSL_CTX_set_max_proto_version(context_, settings.version_max);
   if (settings.allows_weak) SSL_CTX_set_security_level(context_, 0);
-  if (!settings.suites.empty())
+  if (settings.suites.starts_with("TLS_")) {
+    check(SSL_CTX_set_ciphersuites(context_, settings.suites.c_str()), "the suites");
+  } else if (!settings.suites.empty()) {
     check(SSL_CTX_set_cipher_list(context_, settings.suites.c_str()), "the suites");
+  }
   if (!settings.curves.empty())
     check(SSL_CTX_set1_groups_list(context_, settings.curves.c_str()), "the curves");
   if (!settings.signatures.empty())

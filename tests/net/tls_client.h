@@ -19,7 +19,7 @@ struct TlsClientSettings {
   std::string chain = {};              // what it sends behind that, in PEM form
   std::string trust = {};              // PEM; empty: it trusts everybody
   std::string server_name = {};
-  std::string suites = {};  // of TLS 1.2, by OpenSSL's names
+  std::string suites = {};  // by OpenSSL's names: of TLS 1.2, or of 1.3 ("TLS_…")
   std::string curves = {};
   std::string signatures = {};
   int version_min = TLS1_2_VERSION, version_max = 0;  // 0: the newest
