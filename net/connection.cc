@@ -20,7 +20,8 @@ constexpr int64_t stall_ns = 5'000'000;      // CP-62: the reference stalls 2 to
 constexpr uint64_t stall_bytes = 16 * 1024;  // between two stalls: nobody is stopped for good
 constexpr int64_t cautious_ns = 100'000'000;
 constexpr int64_t breath_ns = 1'000'000;
-constexpr size_t whole_piece = 64 * 1024;  // about a receive buffer
+constexpr size_t whole_piece = 64 * 1024;       // about a receive buffer
+constexpr int64_t head_start_ns = 200'000'000;  // of an -ERR before close_notify
 constexpr int64_t linger_at_stop_ns = 100'000'000;
 constexpr int64_t linger_ns = 1'000'000'000;  // how long a refused peer may take to read its -ERR
 
@@ -212,6 +213,7 @@ void Connection::on_sent(uint64_t bytes, int error) {
 void Connection::on_end_of_stream() {
   is_receive_over_ = true;
   if (is_lingering_) return end_now();
+  if (close_notify_at_ns_ != 0) return flush_later();
   // What came before is executed first (CP-55): a paused connection closes when it has caught up.
   // A client that leaves while its credentials are checked gives up its place at once (AU-7).
   if (paused_ == 0 || input_.empty() || is_paused(verifying)) close(Reason::client_closed);
@@ -236,14 +238,17 @@ void Connection::close(Reason reason) {
   session->on_closing(reason);
   const bool is_heard = !tls_ || tls_->can_tell();
   if (tls_) tls_->on_closing();
-  if (const std::string_view text = wire_text(reason); !text.empty() && is_heard)
+  if (const std::string_view text = wire_text(reason); !text.empty() && is_heard) {
     outbox.append(fmt::format("-ERR '{}'\r\n", text));
+    has_told_why_ = true;
+  }
   worker.remove_subscriptions_later(*this);
   resume_receive();
   flush_later();
 }
 
 void Connection::end_when_flushed() {
+  if (leaves_first_to_peer()) return;
   if (tls_ && tls_->append_close()) return flush_later();
   if (is_receive_over_) return end_now();
   if (is_lingering_) return;
@@ -252,6 +257,20 @@ void Connection::end_when_flushed() {
       worker.now_ns() + (close_reason_ == Reason::server_shutdown ? linger_at_stop_ns : linger_ns);
   schedule(linger_until_ns_);
   worker.io().shutdown_send(slot);
+}
+
+// nats.go loses what it reads together with the close_notify of TLS 1.2 (Go returns both the bytes and the
+// end): it would take a refusal for a connection that was lost, and dial again for ever. Most clients end by
+// themselves when they have read an -ERR.
+bool Connection::leaves_first_to_peer() {
+  const bool is_at_risk = has_told_why_ && tls_ && tls_->is_open() && tls_->session().version() == "1.2";
+  if (!is_at_risk || is_receive_over_ || close_reason_ == Reason::server_shutdown) return false;
+  const int64_t now_ns = worker.now_ns();
+  if (close_notify_at_ns_ == 0) {
+    close_notify_at_ns_ = now_ns + head_start_ns;
+    schedule(close_notify_at_ns_);
+  }
+  return now_ns < close_notify_at_ns_;
 }
 
 void Connection::end_now() {
@@ -290,6 +309,8 @@ void Connection::on_timer(int64_t at_ns, int64_t now_ns) {
     const bool is_settling = tls_ && !tls_->is_open();
     if (!is_closing_) is_due(is_settling ? tls_->on_timer(now_ns) : session->on_timer(now_ns));
     if (is_settling && tls_->is_late_plain()) go_on_in_plain();
+  } else if (close_notify_at_ns_ != 0 && is_due(close_notify_at_ns_)) {
+    flush_later();
   }
   if (next_ns != never_ns) schedule(next_ns);
 }

@@ -158,11 +158,13 @@ class Connection : public Receiver {
   void keep(std::string_view bytes, uint64_t needed);
   void append(std::string_view bytes, uint64_t expected);
   void end_when_flushed();
+  bool leaves_first_to_peer();
   void end_now();
 
   std::unique_ptr<ConnectionTls> tls_;
   uint8_t paused_ = 0;
   bool is_closing_ = false;
+  bool has_told_why_ = false;       // -ERR sent at the end
   bool is_lingering_ = false;       // FIN sent, waiting for the peer's
   bool is_ending_ = false;          // io.close() called
   bool is_receive_broken_ = false;  // by a reset
@@ -172,8 +174,9 @@ class Connection : public Receiver {
   uint64_t needed_ = 0;  // size of the operation whose start is kept, when known
   Input input_;
   int64_t send_began_ns_ = 0;
-  int64_t timer_at_ns_ = 0;     // what the worker will wake us for
-  int64_t later_timer_ns_ = 0;  // another one that it still holds
+  int64_t timer_at_ns_ = 0;         // what the worker will wake us for
+  int64_t later_timer_ns_ = 0;      // another one that it still holds
+  int64_t close_notify_at_ns_ = 0;  // 0: at once
   int64_t linger_until_ns_ = 0;
   int64_t stalled_until_ns_ = 0;
   uint64_t received_at_stall_ = 0;
