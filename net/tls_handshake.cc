@@ -55,13 +55,14 @@ int64_t unix_time(const mbedtls_x509_time& time) {
 
 }  // namespace
 
-TlsHandshake::TlsHandshake(const TlsContext::Engine& context)
+TlsHandshake::TlsHandshake(TlsContext::Engine& context)
     : context_(context), chain_expires_at_(std::numeric_limits<int64_t>::max()) {
   mbedtls_ssl_init(&ssl_);
 }
 
 TlsHandshake::~TlsHandshake() {
   mbedtls_ssl_free(&ssl_);
+  if (may_sign_) context_.configs.give_back(std::move(config_));
 }
 
 State TlsHandshake::go_on(std::string_view& ciphertext, std::string& answer) {
@@ -73,6 +74,11 @@ State TlsHandshake::go_on(std::string_view& ciphertext, std::string& answer) {
   current = this;
   const State state = step();
   current = nullptr;
+  // What is sent with our certificate, down to the signature, is made at once.
+  if (may_sign_ && !is_resumed_) {
+    context_.configs.give_back(config_);
+    may_sign_ = false;
+  }
   return state;
 }
 
@@ -93,7 +99,10 @@ State TlsHandshake::begin(std::string_view& ciphertext) {
     return fail("the first record does not look like a TLS handshake");
   if (!has_header || !take(header_size + size)) return State::wants_input;
 
-  if (const int result = mbedtls_ssl_setup(&ssl_, &context_.config); result != 0)
+  config_ = context_.configs.borrow();
+  may_sign_ = true;
+  if (!config_->error.empty()) return fail(config_->error);
+  if (const int result = mbedtls_ssl_setup(&ssl_, &config_->config); result != 0)
     return fail(library_error(result));
   mbedtls_ssl_set_bio(&ssl_, this, send, receive, nullptr);
   mbedtls_ssl_set_verify(&ssl_, judge, this);

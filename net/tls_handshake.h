@@ -16,7 +16,7 @@ namespace nuncio::net {
 
 class TlsHandshake {
  public:
-  explicit TlsHandshake(const TlsContext::Engine&);
+  explicit TlsHandshake(TlsContext::Engine&);
   ~TlsHandshake();
   TlsHandshake(const TlsHandshake&) = delete;
   TlsHandshake& operator=(const TlsHandshake&) = delete;
@@ -49,7 +49,9 @@ class TlsHandshake {
   static int send(void*, const unsigned char* bytes, size_t size);
   static int judge(void*, mbedtls_x509_crt*, int depth, uint32_t* flags);
 
-  const TlsContext::Engine& context_;
+  TlsContext::Engine& context_;
+  std::shared_ptr<TlsConfigs::One> config_;  // that the session refers to
+  bool may_sign_ = false;                    // with the keys of that
   mbedtls_ssl_context ssl_;
   ExportedSecrets secrets_;
   std::string hello_;  // the client's first record, until it is complete

@@ -205,6 +205,34 @@ int parse_key(mbedtls_pk_context& key, std::string_view text) {
 #endif
 }
 
+int copy_key(const mbedtls_pk_context& from, mbedtls_pk_context& to) {
+  std::array<unsigned char, 16 * 1024> der;  // RSA of 16,384 bits takes 9 KiB
+  // 2.28 takes the key as mutable and does not change it.
+  const int size = mbedtls_pk_write_key_der(const_cast<mbedtls_pk_context*>(&from), der.data(), der.size());
+  const auto* const start = reinterpret_cast<const char*>(der.data() + der.size()) - std::max(size, 0);
+  const int result = size < 0 ? size : parse_key(to, {start, static_cast<size_t>(size)});
+  mbedtls_platform_zeroize(der.data(), der.size());
+  return result;
+}
+
+void complete_for_threads(mbedtls_pk_context& key) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  static_cast<void>(key);  // has its tables compiled in
+#else
+  // Multiples of the base point are tabulated inside the group by whoever first computes with it.
+  if (mbedtls_pk_can_do(&key, MBEDTLS_PK_ECKEY) == 0) return;
+  auto& group = mbedtls_pk_ec(key)->grp;
+  mbedtls_ecp_point point;
+  mbedtls_mpi two;
+  mbedtls_ecp_point_init(&point);
+  mbedtls_mpi_init(&two);
+  if (mbedtls_mpi_lset(&two, 2) == 0)
+    static_cast<void>(mbedtls_ecp_mul(&group, &point, &two, &group.G, fill_random, nullptr));
+  mbedtls_mpi_free(&two);
+  mbedtls_ecp_point_free(&point);
+#endif
+}
+
 int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key) {
 #if MBEDTLS_VERSION_MAJOR >= 3
   return mbedtls_pk_check_pair(&public_key, &private_key, fill_random, nullptr);

@@ -101,8 +101,11 @@ bool expand_keys_of_1_2(const ExportedSecrets&, std::span<uint8_t> block);
 uint64_t next_sequence_in(const mbedtls_ssl_context&);
 uint64_t next_sequence_out(const mbedtls_ssl_context&);
 
-// A private key from text of the PEM form, `text` ending with a NUL that counts.
+// A private key from text of the PEM form, `text` ending with a NUL that counts, or from DER.
 int parse_key(mbedtls_pk_context&, std::string_view text);
+int copy_key(const mbedtls_pk_context& from, mbedtls_pk_context& to);
+// A public key that several threads will verify signatures with: 2.28 adds to it at first use.
+void complete_for_threads(mbedtls_pk_context&);
 int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key);
 
 std::array<uint8_t, 32> sha256(std::span<const uint8_t> bytes);

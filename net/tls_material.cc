@@ -213,6 +213,8 @@ void load_trust(const TlsOptions& options, TlsMaterial& material, Findings& find
       mbedtls_x509_crt_parse(&material.trust, reinterpret_cast<const unsigned char*>(text.with_nul().data()),
                              text.with_nul().size());
   if (result < 0) return fail(library_error(result));
+  for (auto* certificate = &material.trust; certificate != nullptr; certificate = certificate->next)
+    complete_for_threads(certificate->pk);
   // As nats-server does: one of a kind that the library does not have must not take the others' place.
   if (result > 0 && !material.is_system_trust)
     findings.warnings.push_back(at_position(
