@@ -729,6 +729,146 @@ static bool token_rotation(void) {
   return next_is_text(sub, "yes");
 }
 
+static const char* certificate(const char* name, const char* ending) {
+  static char paths[4][512];  // as many as one call of the library takes
+  static int next;
+  next = (next + 1) % 4;
+  snprintf(paths[next], sizeof paths[next], "%s/%s.%s", env("CERTIFICATES"), name, ending);
+  return paths[next];
+}
+
+// With TLS, the server verified by `authority`; `own` is the client's certificate, if any.
+static natsOptions* options_with_tls(const char* port, const char* authority, const char* own) {
+  natsOptions* options = options_for(port, "");
+  natsOptions_SetSecure(options, true);
+  natsOptions_SetExpectedHostname(options, env("HOST"));
+  if (natsOptions_LoadCATrustedCertificates(options, certificate(authority, "pem")) != NATS_OK) abort();
+  if (own != NULL &&
+      natsOptions_LoadCertificatesChain(options, certificate(own, "pem"), certificate(own, "key")) != NATS_OK)
+    abort();
+  return options;
+}
+
+static natsOptions* options_with_tls_as(const char* port, const char* user, const char* password,
+                                        const char* authority, const char* own) {
+  natsOptions* options = options_with_tls(port, authority, own);
+  natsOptions_SetUserInfo(options, user, password);
+  return options;
+}
+
+static natsOptions* usual_tls_options(void) {
+  return options_with_tls_as("TLS_PORT", env("USER"), env("PASSWORD"), "ca", NULL);
+}
+
+// Without a login that could be right or wrong.
+static bool no_tls(natsOptions* options) {
+  natsConnection* nc = NULL;
+  natsStatus status = dial_with(options, &nc);
+  CHECK(status != NATS_OK && status != NATS_CONNECTION_AUTH_FAILED, "connect: %s",
+        natsStatus_GetText(status));
+  return true;
+}
+
+static bool tls_user_password(void) {
+  return logs_in(usual_tls_options());
+}
+static bool tls_refuse_wrong_password(void) {
+  return refused(options_with_tls_as("TLS_PORT", env("USER"), "wrong", "ca", NULL));
+}
+static bool tls_refuse_unknown_authority(void) {
+  natsConnection* nc = NULL;
+  natsStatus status =
+      dial_with(options_with_tls_as("TLS_PORT", env("USER"), env("PASSWORD"), "next_ca", NULL), &nc);
+  CHECK(status == NATS_SSL_ERROR, "connect: %s", natsStatus_GetText(status));
+  return true;
+}
+
+static bool tls_messages(void) {
+  enum { count = 20000, large = 512 * 1024 };
+  static char payload[large];
+  natsConnection *a, *b;
+  natsSubscription* sub;
+  for (int i = 0; i < large; i++) payload[i] = (char)(i * 7);
+  STEP(dial_with(usual_tls_options(), &a));
+  STEP(dial_with(usual_tls_options(), &b));
+  STEP(subscribe(&sub, a, "secret", NULL));
+  for (int i = 0; i < count; i++) STEP(publish_number(b, "secret", i));
+  for (int i = 0; i < 5; i++) STEP(natsConnection_Publish(b, "secret", payload, large));
+  STEP(natsConnection_Flush(b));
+  for (int i = 0; i < count; i++) RUN(next_is_number(sub, i));
+  for (int i = 0; i < 5; i++) RUN(next_is(sub, payload, large));
+  return true;
+}
+
+static bool mtls_verify(void) {
+  return logs_in(options_with_tls_as("VERIFYING_PORT", env("USER"), env("PASSWORD"), "ca", "unmapped"));
+}
+static bool mtls_refuse_no_certificate(void) {
+  return no_tls(options_with_tls_as("VERIFYING_PORT", env("USER"), env("PASSWORD"), "ca", NULL));
+}
+static bool mtls_refuse_unknown_authority(void) {
+  return no_tls(options_with_tls_as("VERIFYING_PORT", env("USER"), env("PASSWORD"), "ca", "stranger"));
+}
+
+// The user's rights are what shows which one the certificate stands for.
+static bool mtls_map_email(void) {
+  natsConnection* nc;
+  natsSubscription* sub;
+  STEP(dial_noting_errors(&nc, options_with_tls("MAPPING_PORT", "ca", "mapped")));
+  STEP(subscribe(&sub, nc, "open.>", NULL));
+  STEP(natsConnection_PublishString(nc, "closed.said", ""));
+  RUN(violates(1, "Publish to \"closed.said\""));
+  STEP(natsConnection_PublishString(nc, "open.said", ""));
+  return next_subject_is(sub, "open.said");
+}
+
+static bool mtls_map_distinguished_name(void) {
+  natsConnection *device, *other;
+  natsSubscription* sub;
+  STEP(dial_with(options_with_tls("MAPPING_PORT", "ca", "device"), &device));
+  STEP(dial_with(options_with_tls("MAPPING_PORT", "ca", "mapped"), &other));
+  STEP(subscribe(&sub, device, ">", NULL));
+  STEP(natsConnection_PublishString(other, "open.said", ""));  // in another account
+  STEP(natsConnection_Flush(other));
+  STEP(natsConnection_PublishString(device, "own.said", ""));
+  return next_subject_is(sub, "own.said");
+}
+
+static bool mtls_refuse_unmapped(void) {
+  return refused(options_with_tls("MAPPING_PORT", "ca", "unmapped"));
+}
+
+// The client that the reload closes comes back by itself, to the new certificate and with the new password.
+// Who trusts only the new authority gets in then, who trusts only the old one no more; who was in stays.
+static bool reload_certificate(void) {
+  natsConnection *changed, *other, *late;
+  natsSubscription* sub;
+  char urls[2][128];
+  const char* servers[2] = {urls[0], urls[1]};
+  static const char* passwords[2] = {"PASSWORD", "NEXT_PASSWORD"};
+  for (int i = 0; i < 2; i++)
+    snprintf(urls[i], sizeof urls[i], "nats://carol:%s@%s:%s", env(passwords[i]), env("HOST"),
+             env("TLS_PORT"));
+  natsOptions* options = options_with_tls("TLS_PORT", "both_cas", NULL);
+  natsOptions_SetURL(options, NULL);
+  natsOptions_SetServers(options, servers, 2);
+  natsOptions_SetNoRandomize(options, true);
+  natsOptions_SetAllowReconnect(options, true);
+  natsOptions_SetReconnectWait(options, 50);
+  natsOptions_SetMaxReconnect(options, 600);
+  STEP(dial_with(options, &changed));
+  STEP(dial_with(usual_tls_options(), &other));
+  STEP(subscribe(&sub, other, "still.here", NULL));
+  printf("reload tls\n");
+  RUN(connected_again(changed));
+  STEP(natsConnection_PublishString(changed, "still.here", "yes"));
+  RUN(next_is_text(sub, "yes"));
+  RUN(no_tls(usual_tls_options()));
+  STEP(dial_with(options_with_tls_as("TLS_PORT", env("USER"), env("PASSWORD"), "next_ca", NULL), &late));
+  STEP(natsConnection_PublishString(late, "still.here", "too"));
+  return next_is_text(sub, "too");
+}
+
 static void clean_up(void) {
   for (int i = 0; i < subscription_count; i++) natsSubscription_Destroy(subscriptions[i]);
   for (int i = 0; i < connection_count; i++) natsConnection_Destroy(connections[i]);
@@ -783,6 +923,17 @@ int main(void) {
       SCENARIO(stream_import),
       SCENARIO(reload_password),
       SCENARIO(token_rotation),
+      SCENARIO(tls_user_password),
+      SCENARIO(tls_refuse_wrong_password),
+      SCENARIO(tls_refuse_unknown_authority),
+      SCENARIO(tls_messages),
+      SCENARIO(mtls_verify),
+      SCENARIO(mtls_refuse_no_certificate),
+      SCENARIO(mtls_refuse_unknown_authority),
+      SCENARIO(mtls_map_email),
+      SCENARIO(mtls_map_distinguished_name),
+      SCENARIO(mtls_refuse_unmapped),
+      SCENARIO(reload_certificate),
   };
   int status = 0;
   setvbuf(stdout, NULL, _IOLBF, 0);

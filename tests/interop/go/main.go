@@ -3,10 +3,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -492,6 +494,105 @@ func tokenRotation() {
 	equal(string(next(sub).Data), "yes", "payload")
 }
 
+func certificate(file string) string { return filepath.Join(env("CERTIFICATES"), file) }
+
+// With TLS, the server verified by `authority`; `own` is the client's certificate, if any.
+func withTLS(authority, own string, login ...nats.Option) []nats.Option {
+	options := append(login, nats.RootCAs(certificate(authority+".pem")))
+	if own != "" {
+		options = append(options, nats.ClientCert(certificate(own+".pem"), certificate(own+".key")))
+	}
+	return options
+}
+
+func tlsAt(port string) string { return "tls://" + env("HOST") + ":" + env(port) }
+
+func dialTLS(port string, options []nats.Option) *nats.Conn {
+	nc, err := dialTo(tlsAt(port), options...)
+	must(err)
+	return nc
+}
+
+// Without a login that could be right or wrong.
+func noTLS(port string, options []nats.Option) {
+	_, err := dialTo(tlsAt(port), options...)
+	check(err != nil, "let in")
+	check(!errors.Is(err, nats.ErrAuthorization), "%v", err)
+}
+
+func tlsRefuseUnknownAuthority() {
+	_, err := dialTo(tlsAt("TLS_PORT"), withTLS("next_ca", "", nats.UserInfo(env("USER"), env("PASSWORD")))...)
+	var unknown x509.UnknownAuthorityError
+	check(errors.As(err, &unknown), "%v", err)
+}
+
+func tlsMessages() {
+	alice := nats.UserInfo(env("USER"), env("PASSWORD"))
+	a, b := dialTLS("TLS_PORT", withTLS("ca", "", alice)), dialTLS("TLS_PORT", withTLS("ca", "", alice))
+	const count = 20000
+	payload := make([]byte, 512*1024)
+	for i := range payload {
+		payload[i] = byte(i * 7)
+	}
+	sub := subscribe(a, "secret")
+	for i := 0; i < count; i++ {
+		publish(b, "secret", strconv.Itoa(i))
+	}
+	for i := 0; i < 5; i++ {
+		must(b.Publish("secret", payload))
+	}
+	must(b.Flush())
+	for i := 0; i < count; i++ {
+		equal(string(next(sub).Data), strconv.Itoa(i), "message")
+	}
+	for i := 0; i < 5; i++ {
+		check(bytes.Equal(next(sub).Data, payload), "payload differs")
+	}
+}
+
+// The user's rights are what shows which one the certificate stands for.
+func mtlsMapEmail() {
+	handler, errs := asyncErrors()
+	nc := dialTLS("MAPPING_PORT", withTLS("ca", "mapped", handler))
+	sub := subscribe(nc, "open.>")
+	publish(nc, "closed.said", "")
+	expectViolation(errs, `Publish to "closed.said"`)
+	publish(nc, "open.said", "")
+	equal(next(sub).Subject, "open.said", "subject")
+}
+
+func mtlsMapDistinguishedName() {
+	device, other := dialTLS("MAPPING_PORT", withTLS("ca", "device")), dialTLS("MAPPING_PORT", withTLS("ca", "mapped"))
+	sub := subscribe(device, ">")
+	publish(other, "open.said", "") // in another account
+	must(other.Flush())
+	publish(device, "own.said", "")
+	equal(next(sub).Subject, "own.said", "subject")
+}
+
+// The client that the reload closes comes back by itself, to the new certificate and with the new password. Who trusts
+// only the new authority gets in then, who trusts only the old one no more; who was in stays.
+func reloadCertificate() {
+	back := make(chan struct{})
+	alice := nats.UserInfo(env("USER"), env("PASSWORD"))
+	carol := func(password string) string {
+		return "tls://carol:" + env(password) + "@" + env("HOST") + ":" + env("TLS_PORT")
+	}
+	changed, err := nats.Connect(carol("PASSWORD")+","+carol("NEXT_PASSWORD"), withTLS("both_cas", "",
+		nats.DontRandomize(), nats.Timeout(deadline), nats.ReconnectWait(50*time.Millisecond), nats.MaxReconnects(600),
+		nats.ReconnectHandler(func(*nats.Conn) { close(back) }))...)
+	must(err)
+	open = append(open, changed)
+	sub := subscribe(dialTLS("TLS_PORT", withTLS("ca", "", alice)), "still.here")
+	fmt.Println("reload tls")
+	wait(back)
+	publish(changed, "still.here", "yes")
+	equal(string(next(sub).Data), "yes", "payload")
+	noTLS("TLS_PORT", withTLS("ca", "", alice))
+	publish(dialTLS("TLS_PORT", withTLS("next_ca", "", alice)), "still.here", "too")
+	equal(string(next(sub).Data), "too", "payload")
+}
+
 func scenarios() []struct {
 	name string
 	run  func()
@@ -499,6 +600,7 @@ func scenarios() []struct {
 	users, tokens, hashedTokens := at("USERS_PORT"), at("TOKEN_PORT"), at("HASHED_TOKEN_PORT")
 	rights := at("RIGHTS_PORT")
 	as := func(user, password string) nats.Option { return nats.UserInfo(user, password) }
+	alice := as(env("USER"), env("PASSWORD"))
 	return []struct {
 		name string
 		run  func()
@@ -545,6 +647,17 @@ func scenarios() []struct {
 		{"stream_import", streamImport},
 		{"reload_password", reloadPassword},
 		{"token_rotation", tokenRotation},
+		{"tls_user_password", func() { logsIn(tlsAt("TLS_PORT"), withTLS("ca", "", alice)...) }},
+		{"tls_refuse_wrong_password", func() { refused(tlsAt("TLS_PORT"), withTLS("ca", "", as(env("USER"), "wrong"))...) }},
+		{"tls_refuse_unknown_authority", tlsRefuseUnknownAuthority},
+		{"tls_messages", tlsMessages},
+		{"mtls_verify", func() { logsIn(tlsAt("VERIFYING_PORT"), withTLS("ca", "unmapped", alice)...) }},
+		{"mtls_refuse_no_certificate", func() { noTLS("VERIFYING_PORT", withTLS("ca", "", alice)) }},
+		{"mtls_refuse_unknown_authority", func() { noTLS("VERIFYING_PORT", withTLS("ca", "stranger", alice)) }},
+		{"mtls_map_email", mtlsMapEmail},
+		{"mtls_map_distinguished_name", mtlsMapDistinguishedName},
+		{"mtls_refuse_unmapped", func() { refused(tlsAt("MAPPING_PORT"), withTLS("ca", "unmapped")...) }},
+		{"reload_certificate", reloadCertificate},
 	}
 }
 

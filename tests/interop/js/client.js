@@ -1,6 +1,7 @@
 // The scenarios of the interoperability tests with nats.js; ../README.md says what each one proves.
 "use strict";
 const { readFileSync } = require("fs");
+const { join } = require("path");
 const { connect, headers, nkeyAuthenticator, Empty, ErrorCode, Events, StringCodec } = require("nats");
 
 const env = (name) => process.env["NUNCIO_" + name];
@@ -86,6 +87,27 @@ function violation(nc) {
     })(),
     20000
   );
+}
+
+// With TLS, the server verified by `authority`; `own` is the client's certificate, if any.
+const certificate = (file) => join(env("CERTIFICATES"), file);
+const with_tls = (port, authority, own, fields) => {
+  const tls = { caFile: certificate(`${authority}.pem`) };
+  if (own) Object.assign(tls, { certFile: certificate(`${own}.pem`), keyFile: certificate(`${own}.key`) });
+  return only({ servers: at(port), tls, ...fields });
+};
+const alice = { user: env("USER"), pass: env("PASSWORD") };
+
+// Without a login that could be right or wrong.
+async function no_tls(options) {
+  let error;
+  try {
+    await dial(options);
+  } catch (caught) {
+    error = caught;
+  }
+  check(error !== undefined, "no error");
+  check(error.code !== ErrorCode.AuthorizationViolation, error.message);
 }
 
 async function two() {
@@ -417,6 +439,79 @@ const scenarios = {
     const late = await dial(by_token("TOKEN_PORT", env("NEXT_TOKEN")));
     late.publish("still.here", text.encode("yes"));
     equal(text.decode((await take(sub, 1))[0].data), "yes", "payload");
+  },
+
+  tls_user_password: () => logs_in(with_tls("TLS_PORT", "ca", null, alice)),
+  tls_refuse_wrong_password: () => refused(with_tls("TLS_PORT", "ca", null, { ...alice, pass: "wrong" })),
+
+  tls_refuse_unknown_authority: () =>
+    expect_error(dial(with_tls("TLS_PORT", "next_ca", null, alice)), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+
+  async tls_messages() {
+    const [a, b] = [await dial(with_tls("TLS_PORT", "ca", null, alice)), await dial(with_tls("TLS_PORT", "ca", null, alice))];
+    const count = 20000;
+    const payload = Buffer.alloc(512 * 1024);
+    for (let i = 0; i < payload.length; i++) payload[i] = (i * 7) & 255;
+    const sub = a.subscribe("secret");
+    await a.flush();
+    for (let i = 0; i < count; i++) b.publish("secret", text.encode(String(i)));
+    for (let i = 0; i < 5; i++) b.publish("secret", payload);
+    const got = await take(sub, count + 5);
+    got.splice(0, count).forEach((m, i) => equal(text.decode(m.data), String(i), "message"));
+    for (const m of got) check(payload.equals(m.data), "payload differs");
+  },
+
+  mtls_verify: () => logs_in(with_tls("VERIFYING_PORT", "ca", "unmapped", alice)),
+  mtls_refuse_no_certificate: () => no_tls(with_tls("VERIFYING_PORT", "ca", null, alice)),
+  mtls_refuse_unknown_authority: () => no_tls(with_tls("VERIFYING_PORT", "ca", "stranger", alice)),
+
+  // The user's rights are what shows which one the certificate stands for.
+  async mtls_map_email() {
+    const nc = await dial(with_tls("MAPPING_PORT", "ca", "mapped"));
+    const refusal = violation(nc);
+    const sub = nc.subscribe("open.>");
+    nc.publish("closed.said");
+    equal(await refusal, "publish closed.said", "refused");
+    nc.publish("open.said");
+    equal((await take(sub, 1))[0].subject, "open.said", "subject");
+  },
+
+  async mtls_map_distinguished_name() {
+    const device = await dial(with_tls("MAPPING_PORT", "ca", "device"));
+    const other = await dial(with_tls("MAPPING_PORT", "ca", "mapped"));
+    const sub = device.subscribe(">");
+    await device.flush();
+    other.publish("open.said"); // in another account
+    await other.flush();
+    device.publish("own.said");
+    equal((await take(sub, 1))[0].subject, "own.said", "subject");
+  },
+
+  mtls_refuse_unmapped: () => refused(with_tls("MAPPING_PORT", "ca", "unmapped")),
+
+  // The client that the reload closes comes back by itself, to the new certificate and with the new password. Who trusts
+  // only the new authority gets in then, who trusts only the old one no more; who was in stays.
+  async reload_certificate() {
+    let password = env("PASSWORD");
+    const authenticator = () => ({ user: "carol", pass: password });
+    const carol = with_tls("TLS_PORT", "both_cas", null, { authenticator });
+    const changed = await dial({ ...carol, reconnect: true, reconnectTimeWait: 50, maxReconnectAttempts: 600 });
+    const other = await dial(with_tls("TLS_PORT", "ca", null, alice));
+    const sub = other.subscribe("still.here");
+    await other.flush();
+    const back = (async () => {
+      for await (const { type } of changed.status()) if (type === Events.Reconnect) return;
+    })();
+    password = env("NEXT_PASSWORD");
+    console.log("reload tls");
+    await deadline(back, 40000);
+    changed.publish("still.here", text.encode("yes"));
+    await no_tls(with_tls("TLS_PORT", "ca", null, alice));
+    const late = await dial(with_tls("TLS_PORT", "next_ca", null, alice));
+    await changed.flush();
+    late.publish("still.here", text.encode("too"));
+    const payloads = (await take(sub, 2)).map((m) => text.decode(m.data));
+    equal(payloads.join(" "), "yes too", "payloads");
   },
 };
 

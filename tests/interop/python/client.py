@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import sys
 
 import nats
@@ -465,6 +466,116 @@ async def token_rotation():
     equal((await take(sub, 1))[0].data, b"yes", "payload")
 
 
+def certificate(name, ending="pem"):
+    return os.path.join(env("CERTIFICATES"), f"{name}.{ending}")
+
+
+def with_tls(port, authority, own=None, **login):
+    """The server verified by `authority`; `own` is the client's certificate, if any."""
+    context = ssl.create_default_context(cafile=certificate(authority))
+    if own:
+        context.load_cert_chain(certificate(own), certificate(own, "key"))
+    return {"servers": f"tls://{env('HOST')}:{env(port)}", "tls": context, "tls_hostname": env("HOST"), **login}
+
+
+def alice():
+    return {"user": env("USER"), "password": env("PASSWORD")}
+
+
+async def no_tls(**options):
+    """Without a login that could be right or wrong."""
+    try:
+        await dial(**options)
+    except Exception as error:  # pylint: disable=broad-except
+        if "Authorization" in str(error):
+            raise AssertionError(f"{error!r}") from error
+        return
+    raise AssertionError("no error")
+
+
+async def tls_user_password():
+    await logs_in(**with_tls("TLS_PORT", "ca", **alice()))
+
+
+async def tls_refuse_wrong_password():
+    await refused(**with_tls("TLS_PORT", "ca", user=env("USER"), password="wrong"))
+
+
+async def tls_refuse_unknown_authority():
+    await expect_error(dial(**with_tls("TLS_PORT", "next_ca", **alice())), ssl.SSLCertVerificationError)
+
+
+async def tls_messages():
+    a, b = [await dial(**with_tls("TLS_PORT", "ca", **alice())) for _ in range(2)]
+    payload = bytes((i * 7) % 256 for i in range(512 * 1024))
+    sub = await a.subscribe("secret")
+    await settle(a)
+    for i in range(20000):
+        await b.publish("secret", b"%d" % i)
+    for _ in range(5):
+        await b.publish("secret", payload)
+    for i in range(20000):
+        equal((await take(sub, 1))[0].data, b"%d" % i, "message")
+    for message in await take(sub, 5):
+        equal(message.data == payload, True, "large payload")
+
+
+async def mtls_verify():
+    await logs_in(**with_tls("VERIFYING_PORT", "ca", "unmapped", **alice()))
+
+
+async def mtls_refuse_no_certificate():
+    await no_tls(**with_tls("VERIFYING_PORT", "ca", **alice()))
+
+
+async def mtls_refuse_unknown_authority():
+    await no_tls(**with_tls("VERIFYING_PORT", "ca", "stranger", **alice()))
+
+
+async def mtls_map_email():
+    """The user's rights are what shows which one the certificate stands for."""
+    violations = Violations()
+    nc = await dial(**with_tls("MAPPING_PORT", "ca", "mapped"), error_cb=violations.note)
+    sub = await nc.subscribe("open.>")
+    await settle(nc)
+    await nc.publish("closed.said", b"")
+    await violations.expect('Publish to "closed.said"')
+    await nc.publish("open.said", b"")
+    equal((await take(sub, 1))[0].subject, "open.said", "subject")
+
+
+async def mtls_map_distinguished_name():
+    device = await dial(**with_tls("MAPPING_PORT", "ca", "device"))
+    other = await dial(**with_tls("MAPPING_PORT", "ca", "mapped"))
+    sub = await device.subscribe("*.said")
+    await settle(device)
+    await other.publish("open.said", b"")  # in another account
+    await settle(other)
+    await device.publish("own.said", b"")
+    equal((await take(sub, 1))[0].subject, "own.said", "subject")
+
+
+async def mtls_refuse_unmapped():
+    await refused(**with_tls("MAPPING_PORT", "ca", "unmapped"))
+
+
+async def reload_certificate():
+    """Who trusts only the new authority gets in after it, who trusts only the old one no more; who was in stays."""
+    def carol(password):
+        return with_tls("TLS_PORT", "both_cas", user="carol", password=env(password))
+
+    _, end = await dial_noting_the_end(**carol("PASSWORD"))
+    other = await dial(**with_tls("TLS_PORT", "ca", **alice()))
+    sub = await other.subscribe("still.here")
+    await settle(other)
+    print("reload tls", flush=True)
+    await asyncio.wait_for(end.wait(), 2 * DEADLINE_S)
+    await no_tls(**with_tls("TLS_PORT", "ca", **alice()))
+    for again in (carol("NEXT_PASSWORD"), with_tls("TLS_PORT", "next_ca", **alice())):
+        await (await dial(**again)).publish("still.here", b"yes")
+        equal((await take(sub, 1))[0].data, b"yes", "payload")
+
+
 SCENARIOS = [
     connect_user_password, connect_odd_characters, connect_token, connect_url_user_password, connect_url_token,
     connect_hashed_user, connect_hashed_token,
@@ -477,6 +588,10 @@ SCENARIOS = [
     permissions_publish, permissions_subscribe, allow_responses,
     service_import, service_import_no_responders, stream_import,
     reload_password, token_rotation,
+    tls_user_password, tls_refuse_wrong_password, tls_refuse_unknown_authority, tls_messages,
+    mtls_verify, mtls_refuse_no_certificate, mtls_refuse_unknown_authority,
+    mtls_map_email, mtls_map_distinguished_name, mtls_refuse_unmapped,
+    reload_certificate,
 ]
 
 

@@ -462,18 +462,22 @@ async fn stream_import() -> Outcome {
     next_subjects_are(&mut own, &["news.own"]).await
 }
 
-/// The client comes back by itself: the second time it is asked for credentials it has the new ones.
-async fn reload_password() -> Outcome {
+/// The second time it is asked for credentials it has the new ones.
+fn carol_by_turns() -> ConnectOptions {
     let is_first = AtomicBool::new(true);
-    let credentials = ConnectOptions::with_auth_callback(move |_| {
+    ConnectOptions::with_auth_callback(move |_| {
         let password = if is_first.swap(false, Ordering::Relaxed) { "PASSWORD" } else { "NEXT_PASSWORD" };
         async move {
             let mut auth = Auth::new();
             (auth.username, auth.password) = (Some("carol".into()), Some(var(password)));
             Ok(auth)
         }
-    });
-    let (changed, mut events) = dial_with_events(credentials, at("RIGHTS_PORT")).await?;
+    })
+}
+
+/// The client comes back by itself.
+async fn reload_password() -> Outcome {
+    let (changed, mut events) = dial_with_events(carol_by_turns(), at("RIGHTS_PORT")).await?;
     let other = dial_as(&var("USER")).await?;
     let mut sub = subscribe(&other, "still.here").await?;
     println!("reload rights");
@@ -496,6 +500,101 @@ async fn token_rotation() -> Outcome {
     let late = by_token(&var("NEXT_TOKEN")).connect(at("TOKEN_PORT")).await.map_err(text)?;
     publish(&late, "still.here", "yes").await?;
     next_is(&mut sub, "yes").await
+}
+
+/// With TLS, the server verified by `authority`; `own` is the client's certificate, if any.
+fn with_tls(login: ConnectOptions, authority: &str, own: &str) -> ConnectOptions {
+    let file = |name: &str, ending: &str| format!("{}/{name}.{ending}", var("CERTIFICATES")).into();
+    let options = login.require_tls(true).add_root_certificates(file(authority, "pem"));
+    if own.is_empty() {
+        return options;
+    }
+    options.add_client_certificate(file(own, "pem"), file(own, "key"))
+}
+
+fn tls_at(port: &str) -> String {
+    format!("tls://{}:{}", var("HOST"), var(port))
+}
+
+async fn dial_tls(port: &str, options: ConnectOptions) -> Result<Client, String> {
+    options.connect(tls_at(port)).await.map_err(text)
+}
+
+/// Without a login that could be right or wrong.
+async fn no_tls(port: &str, options: ConnectOptions) -> Outcome {
+    match options.connect(tls_at(port)).await {
+        Ok(_) => Err("let in".into()),
+        Err(error) if error.kind() == ConnectErrorKind::AuthorizationViolation => Err(text(error)),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn tls_refuse_unknown_authority() -> Outcome {
+    match with_tls(usual_options(), "next_ca", "").connect(tls_at("TLS_PORT")).await {
+        Ok(_) => Err("let in".into()),
+        Err(error) if format!("{error:?}").contains("UnknownIssuer") => Ok(()),
+        Err(error) => Err(text(error)),
+    }
+}
+
+async fn tls_messages() -> Outcome {
+    const COUNT: usize = 20000;
+    let a = dial_tls("TLS_PORT", with_tls(usual_options().subscription_capacity(2 * COUNT), "ca", "")).await?;
+    let b = dial_tls("TLS_PORT", with_tls(usual_options(), "ca", "")).await?;
+    let payload: Vec<u8> = (0..512 * 1024).map(|i| (i * 7) as u8).collect();
+    let mut sub = subscribe(&a, "secret").await?;
+    for i in 0..COUNT {
+        publish(&b, "secret", i.to_string()).await?;
+    }
+    for _ in 0..5 {
+        publish(&b, "secret", payload.clone()).await?;
+    }
+    for i in 0..COUNT {
+        next_is(&mut sub, i.to_string()).await?;
+    }
+    for _ in 0..5 {
+        equal(next(&mut sub).await?.payload == payload, true, "large payload")?;
+    }
+    Ok(())
+}
+
+/// The user's rights are what shows which one the certificate stands for.
+async fn mtls_map_email() -> Outcome {
+    let options = with_tls(ConnectOptions::new(), "ca", "mapped");
+    let (nc, mut events) = dial_with_events(options, tls_at("MAPPING_PORT")).await?;
+    let mut sub = subscribe(&nc, "open.>").await?;
+    publish(&nc, "closed.said", "").await?;
+    violation(&mut events, r#"Publish to "closed.said""#).await?;
+    publish(&nc, "open.said", "").await?;
+    next_subjects_are(&mut sub, &["open.said"]).await
+}
+
+async fn mtls_map_distinguished_name() -> Outcome {
+    let device = dial_tls("MAPPING_PORT", with_tls(ConnectOptions::new(), "ca", "device")).await?;
+    let other = dial_tls("MAPPING_PORT", with_tls(ConnectOptions::new(), "ca", "mapped")).await?;
+    let mut sub = subscribe(&device, "*.said").await?;
+    publish(&other, "open.said", "").await?; // in another account
+    settle(&other).await?;
+    publish(&device, "own.said", "").await?;
+    next_subjects_are(&mut sub, &["own.said"]).await
+}
+
+/// The client that the reload closes comes back by itself, to the new certificate and with the new password. Who trusts
+/// only the new authority gets in then, who trusts only the old one no more; who was in stays.
+async fn reload_certificate() -> Outcome {
+    let carol = with_tls(carol_by_turns(), "both_cas", "");
+    let (changed, mut events) = dial_with_events(carol, tls_at("TLS_PORT")).await?;
+    let other = dial_tls("TLS_PORT", with_tls(usual_options(), "ca", "")).await?;
+    let mut sub = subscribe(&other, "still.here").await?;
+    println!("reload tls");
+    event(&mut events, |event| *event == Event::Disconnected).await?;
+    event(&mut events, |event| *event == Event::Connected).await?;
+    publish(&changed, "still.here", "yes").await?;
+    next_is(&mut sub, "yes").await?;
+    no_tls("TLS_PORT", with_tls(usual_options(), "ca", "")).await?;
+    let late = dial_tls("TLS_PORT", with_tls(usual_options(), "next_ca", "")).await?;
+    publish(&late, "still.here", "too").await?;
+    next_is(&mut sub, "too").await
 }
 
 async fn report(name: &str, scenario: impl Future<Output = Outcome>) -> bool {
@@ -566,5 +665,17 @@ async fn main() {
     run!(stream_import);
     run!(reload_password);
     run!(token_rotation);
+    let wrong = options_as(&user, "wrong");
+    run!(tls_user_password, logs_in(with_tls(usual_options(), "ca", ""), tls_at("TLS_PORT")));
+    run!(tls_refuse_wrong_password, refused(with_tls(wrong, "ca", ""), tls_at("TLS_PORT")));
+    run!(tls_refuse_unknown_authority);
+    run!(tls_messages);
+    run!(mtls_verify, logs_in(with_tls(usual_options(), "ca", "unmapped"), tls_at("VERIFYING_PORT")));
+    run!(mtls_refuse_no_certificate, no_tls("VERIFYING_PORT", with_tls(usual_options(), "ca", "")));
+    run!(mtls_refuse_unknown_authority, no_tls("VERIFYING_PORT", with_tls(usual_options(), "ca", "stranger")));
+    run!(mtls_map_email);
+    run!(mtls_map_distinguished_name);
+    run!(mtls_refuse_unmapped, refused(with_tls(ConnectOptions::new(), "ca", "unmapped"), tls_at("MAPPING_PORT")));
+    run!(reload_certificate);
     std::process::exit(if good { 0 } else { 1 });
 }
