@@ -448,7 +448,8 @@ const scenarios = {
     expect_error(dial(with_tls("TLS_PORT", "next_ca", null, alice)), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
 
   async tls_messages() {
-    const [a, b] = [await dial(with_tls("TLS_PORT", "ca", null, alice)), await dial(with_tls("TLS_PORT", "ca", null, alice))];
+    const a = await dial(with_tls("TLS_PORT", "ca", null, alice));
+    const b = await dial(with_tls("TLS_PORT", "ca", null, alice));
     const count = 20000;
     const payload = Buffer.alloc(512 * 1024);
     for (let i = 0; i < payload.length; i++) payload[i] = (i * 7) & 255;
