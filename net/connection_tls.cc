@@ -19,10 +19,8 @@ namespace {
 constexpr char handshake_record = 0x16;  // first byte of a ClientHello
 constexpr size_t handshake_bytes_max = 256 * 1024;
 constexpr size_t received_max = 64 * 1024;  // beside a step under way; a little more until reading stops
-constexpr uint64_t record_max = TlsSession::record_max;
 constexpr uint64_t record_overhead_max = TlsSession::record_overhead_max;
-constexpr uint64_t records_per_chunk =
-    ChunkPool::size_of[ChunkPool::sizes - 1] / (record_max + record_overhead_max);
+constexpr uint64_t chunk_size_max = ChunkPool::size_of[ChunkPool::sizes - 1];
 
 }  // namespace
 
@@ -120,16 +118,23 @@ void ConnectionTls::open() {
   const std::string ciphertext = std::move(handshake_->input) + received_;
   handshake_.reset();
   received_ = {};
-  const auth::PeerCertificate* peer = session_->peer();
-  if (!context_->is_pinned(peer != nullptr ? peer->key_digest : ""))
-    return fail("certificate not pinned");
+  if (!is_pinned()) return fail("certificate not pinned");
   state_ = State::open;
+  record_max_ = session_->record_size();
   clear_bytes_ = connection_.outbox.pending();  // the last of the handshake
   log::debug("{} - TLS handshake complete, version {}, cipher suite {}{}", connection_.label(),
              session_->version(), session_->cipher_suite(), session_->is_resumed() ? ", resumed" : "");
   connection_.session->on_transport_ready();
   if (!ciphertext.empty()) decrypt(ciphertext);
   connection_.resume(Connection::handshaking);
+}
+
+// Also by what a reload during the handshake has pinned: nobody would look at this client again.
+bool ConnectionTls::is_pinned() const {
+  const auth::PeerCertificate* peer = session_->peer();
+  const std::string digest = peer != nullptr ? peer->key_digest : "";
+  const TlsContext* now = connection_.worker.state().tls.get();
+  return context_->is_pinned(digest) && (now == nullptr || now->is_pinned(digest));
 }
 
 void ConnectionTls::decrypt(std::string_view ciphertext) {
@@ -157,7 +162,8 @@ int64_t ConnectionTls::on_timer(int64_t now_ns) {
     has_greeted_ = true;
     connection_.session->greet();
   }
-  if (by_ns_ > now_ns) return greet_at_ns_ != 0 ? std::min(greet_at_ns_, by_ns_) : by_ns_;
+  const bool may_greet = state_ == State::waiting && greet_at_ns_ != 0;
+  if (by_ns_ > now_ns) return may_greet ? std::min(greet_at_ns_, by_ns_) : by_ns_;
   if (state_ == State::waiting && admits_plain_ && has_greeted_) {
     is_late_plain_ = true;
   } else {
@@ -178,8 +184,9 @@ unsigned ConnectionTls::begin_send(iovec (&parts)[Outbox::parts_max]) {
   Outbox& outbox = connection_.outbox;
   if (!is_open()) return outbox.begin_send(parts);
   if (clear_bytes_ != 0) return outbox.begin_send(parts, clear_bytes_);
+  const uint64_t records_per_chunk = chunk_size_max / (record_max_ + record_overhead_max);
   iovec plain[Outbox::parts_max];
-  const unsigned count = outbox.begin_send(plain, chunks_.size() * records_per_chunk * record_max);
+  const unsigned count = outbox.begin_send(plain, chunks_.size() * records_per_chunk * record_max_);
   if (count == 0) return 0;
   if (!encrypt({plain, count})) {
     release_chunks();
@@ -192,13 +199,14 @@ unsigned ConnectionTls::begin_send(iovec (&parts)[Outbox::parts_max]) {
 }
 
 bool ConnectionTls::encrypt(std::span<iovec> plain) {
-  sending_plain_ = 0;
-  for (const iovec& part : plain) sending_plain_ += part.iov_len;
-  for (uint64_t left = sending_plain_; left != 0;) {
+  uint64_t all = 0;
+  for (const iovec& part : plain) all += part.iov_len;
+  for (uint64_t left = all; left != 0;) {
     const std::string_view record = next_record(plain);
     if (!append_record(record, left)) return false;
     left -= record.size();
   }
+  sending_plain_ = all;
   return true;
 }
 
@@ -212,11 +220,11 @@ std::string_view ConnectionTls::next_record(std::span<iovec>& plain) {
     if (first.iov_len == 0) plain = plain.subspan(1);
     return taken;
   };
-  if (plain.size() == 1 || plain.front().iov_len >= record_max) return take(record_max);
+  if (plain.size() == 1 || plain.front().iov_len >= record_max_) return take(record_max_);
   const std::span<char> buffer = connection_.worker.plain_buffer();
   size_t size = 0;
-  while (!plain.empty() && size < record_max) {
-    const std::string_view piece = take(record_max - size);
+  while (!plain.empty() && size < record_max_) {
+    const std::string_view piece = take(record_max_ - size);
     std::memcpy(buffer.data() + size, piece.data(), piece.size());
     size += piece.size();
   }
@@ -229,7 +237,7 @@ bool ConnectionTls::append_record(std::string_view plain, uint64_t left) {
   const auto room = [&] { return ChunkPool::size_of[chunk->pool_size] - chunk->size; };
   if (chunk == nullptr || room() < plain.size() + record_overhead_max) {
     NUNCIO_ASSERT(chunks_count_ < chunks_.size());
-    const uint64_t wanted = left + (left / record_max + 1) * record_overhead_max;
+    const uint64_t wanted = left + (left / record_max_ + 1) * record_overhead_max;
     unsigned pool_size = 0;
     while (pool_size + 1 < ChunkPool::sizes && ChunkPool::size_of[pool_size] < wanted) ++pool_size;
     chunk = &chunks_[chunks_count_++];
@@ -259,6 +267,8 @@ void ConnectionTls::release_chunks() {
 bool ConnectionTls::append_close() {
   if (!is_open() || is_close_appended_) return false;
   is_close_appended_ = true;
+  // What could not be encrypted must not go out in clear in this record's place.
+  connection_.outbox.clear();
   char record[record_overhead_max];
   clear_bytes_ = session_->close(record);
   connection_.outbox.append({record, clear_bytes_});

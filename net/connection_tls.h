@@ -67,6 +67,7 @@ class ConnectionTls {
   void submit_step();
   void fail(std::string_view problem);
   void open();
+  bool is_pinned() const;
   void decrypt(std::string_view ciphertext);
   bool encrypt(std::span<iovec> plain);
   std::string_view next_record(std::span<iovec>& plain);
@@ -87,7 +88,8 @@ class ConnectionTls {
   std::string received_;        // while a step is under way
   size_t handshake_bytes_ = 0;  // given to the handshake in all
   std::unique_ptr<TlsSession> session_;
-  uint64_t clear_bytes_ = 0;    // at the front of the outbox: not to be encrypted
+  uint64_t record_max_ = TlsSession::record_max;  // plaintext of one; less where the client asked for that
+  uint64_t clear_bytes_ = 0;                      // at the front of the outbox: not to be encrypted
   uint64_t sending_plain_ = 0;  // bytes of the outbox in the records under way; 0: clear text is
   unsigned chunks_count_ = 0;
   std::array<Chunk, 2> chunks_;
