@@ -119,7 +119,10 @@ State TlsHandshake::step() {
     if (state == MBEDTLS_SSL_SERVER_CERTIFICATE) is_resumed_ = false;
     const int result = mbedtls_ssl_handshake_step(&ssl_);
     if (result == MBEDTLS_ERR_SSL_WANT_READ) return State::wants_input;
-    if (result != 0) return fail(problem_of(result));
+    if (result != 0) {
+      tell_failure(result);
+      return fail(problem_of(result));
+    }
   }
   return finish();
 }
@@ -142,6 +145,19 @@ State TlsHandshake::finish() {
     return State::failed;
   if (context_.options.is_verifying && !peer_) return fail("the client gave no certificate");
   return State::done;
+}
+
+// Of these the library says nothing in 1.2, and the client would see a connection that ends for no reason.
+void TlsHandshake::tell_failure(int code) {
+  if (is_tls_1_3(ssl_)) return;
+  const bool has_no_certificate = code == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE;
+  const bool is_not_its_own = code == MBEDTLS_ERR_ECP_VERIFY_FAILED ||
+                              code == MBEDTLS_ERR_RSA_VERIFY_FAILED ||
+                              code == MBEDTLS_ERR_RSA_INVALID_PADDING;
+  if (!has_no_certificate && !is_not_its_own) return;
+  mbedtls_ssl_send_alert_message(
+      &ssl_, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+      has_no_certificate ? MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE : MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR);
 }
 
 State TlsHandshake::fail(std::string problem) {

@@ -40,6 +40,7 @@ class TlsHandshake {
  private:
   TlsSession::Handshake begin(std::string_view& ciphertext);
   TlsSession::Handshake fail(std::string problem);
+  void tell_failure(int code);
   TlsSession::Handshake step();
   TlsSession::Handshake finish();
   std::string problem_of(int code) const;
