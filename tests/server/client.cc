@@ -246,6 +246,16 @@ bool Client::answer_ping_at(size_t position) {
 }
 
 std::string Client::line(Where where) {
+  std::optional<std::string> result = line_or_end(where);
+  if (!result) {
+    fail(fmt::format("expected a line, got \"{}\" and the end",
+                     printable(std::string_view(buffer_).substr(taken_))),
+         where);
+  }
+  return *std::move(result);
+}
+
+std::optional<std::string> Client::line_or_end(Where where) {
   read_info(where);
   compact();
   size_t searched = taken_;
@@ -259,11 +269,7 @@ std::string Client::line(Where where) {
     }
     const std::string_view unread = std::string_view(buffer_).substr(taken_);
     searched = unread.empty() ? 0 : buffer_.size() - 1;  // receive() starts an empty buffer anew
-    if (receive(where) != Read::some) {
-      fail(fmt::format("expected a line, got \"{}\" and the end",
-                       printable(std::string_view(buffer_).substr(taken_))),
-           where);
-    }
+    if (receive(where) != Read::some) return std::nullopt;
   }
 }
 
@@ -277,14 +283,19 @@ std::vector<std::string> Client::expect_line(const std::string& expression, Wher
 }
 
 std::string Client::bytes(size_t count, Where where) {
+  std::string result = bytes_or_end(count, where);
+  if (result.size() < count)
+    fail(fmt::format("expected {} bytes, got {} and the end", count, result.size()), where);
+  return result;
+}
+
+std::string Client::bytes_or_end(size_t count, Where where) {
   read_info(where);
   while (buffer_.size() - taken_ < count) {
-    if (receive(where) != Read::some) {
-      fail(fmt::format("expected {} bytes, got {} and the end", count, buffer_.size() - taken_), where);
-    }
+    if (receive(where) != Read::some) break;
   }
   std::string result = buffer_.substr(taken_, count);
-  taken_ += count;
+  taken_ += result.size();
   return result;
 }
 
@@ -444,6 +455,15 @@ std::string Client::expect_handshake_refused(const TlsSettings& settings, Where 
   const Read read = receive(where);
   if (read == Read::some) fail("the handshake was expected to be refused; got: " + printable(buffer_), where);
   return refusal(read);
+}
+
+std::string Client::try_tls(const TlsSettings& settings, Where where) {
+  send_raw(client_hello(settings, where));
+  return try_finish_tls(where);
+}
+
+std::string Client::try_finish_tls(Where where) {
+  return shake_hands({}, where);
 }
 
 std::string Client::shake_hands(std::string_view bytes_behind, const Where& where) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -55,9 +56,13 @@ class Client {
   void expect(std::string_view bytes, Where = Where::current());
   // The next line, without its CRLF.
   std::string line(Where = Where::current());
+  // The same, or nothing when the server ends the connection, in whatever way.
+  std::optional<std::string> line_or_end(Where = Where::current());
   // The next line must match the whole expression; its groups.
   std::vector<std::string> expect_line(const std::string& expression, Where = Where::current());
   std::string bytes(size_t count, Where = Where::current());
+  // As many as come before the server ends the connection, in whatever way.
+  std::string bytes_or_end(size_t count, Where = Where::current());
 
   // CONNECT with verbose and pedantic off unless `fields` say otherwise, then PING; must answer PONG (after
   // +OK when verbose).
@@ -95,6 +100,10 @@ class Client {
   // The server must refuse the handshake, or with TLS 1.3 what the client took for its end: the name of its
   // alert, else "closed" or "reset". Our server's refusals come with an alert and an orderly end.
   std::string expect_handshake_refused(const TlsSettings& = {}, Where = Where::current());
+  // For tests that take it either way: empty when the handshake is done, else as above. With TLS 1.3 a
+  // refusal may come later, as the end.
+  std::string try_tls(const TlsSettings& = {}, Where = Where::current());
+  std::string try_finish_tls(Where = Where::current());
   // The steps of start_tls() one by one: the ClientHello, which is not sent; and the rest, with bytes of the
   // protocol right behind the last of the handshake.
   std::string client_hello(const TlsSettings& = {}, Where = Where::current());

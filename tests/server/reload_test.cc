@@ -19,13 +19,6 @@ NUNCIO_ON_EVERY_BACKEND(Reload);
 
 constexpr std::string_view violation = "Authorization Violation";
 
-// The end of who may stay no longer. 2.9.10 takes some of them for clients that move to another account.
-void expect_revoked(Client& one, Where where = Where::current()) {
-  if (!is_oracle()) return one.expect_error_and_close(violation, where);
-  const std::string end = one.read_to_end(where);
-  if (!end.empty() && end != "-ERR 'Authorization Violation'\r\n") fail("got " + end, where);
-}
-
 // --- who stays and who goes ---
 
 TEST_P(Reload, AU_66_AChangedPasswordClosesTheOthersStay) {

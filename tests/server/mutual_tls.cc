@@ -1,0 +1,41 @@
+#include "mutual_tls.h"
+
+#include <fmt/format.h>
+
+namespace nuncio::test {
+
+const std::vector<std::string> certificate_alerts{
+    "bad certificate",     "unsupported certificate", "certificate revoked",
+    "certificate expired", "certificate unknown",     "unknown CA",
+    "access denied",       "handshake failure",       "decrypt error"};
+
+std::string tls_with(std::string_view more, const Certificate& own, const std::string& ca_file) {
+  const std::string_view timeout = more.find("timeout:") == std::string_view::npos ? patient : "";
+  return fmt::format("tls {{ {}\n{}\n{} }}\n", tls_files(own, ca_file), timeout, more);
+}
+
+std::string config_text(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+std::string MutualTlsTest::outcome(const TlsSettings& settings, const Json& connect, Where where) {
+  Client one = client(where);
+  if (std::string refused = one.try_tls(settings, where); !refused.empty()) return refused;
+  Json fields{{"verbose", false}, {"pedantic", false}};
+  fields.update(connect);
+  one.send("CONNECT " + fields.dump() + "\r\nPING\r\n");
+  const std::optional<std::string> answer = one.line_or_end(where);
+  if (!answer) return one.tls().alert().empty() ? "closed" : one.tls().alert();
+  if (*answer == "PONG") return *answer;
+  one.expect_closed(where);
+  constexpr std::string_view error = "-ERR '";
+  if (!answer->starts_with(error) || !answer->ends_with('\'')) fail("got " + printable(*answer), where);
+  return answer->substr(error.size(), answer->size() - error.size() - 1);
+}
+
+}  // namespace nuncio::test

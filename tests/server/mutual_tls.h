@@ -1,0 +1,46 @@
+// What the suites about client certificates, reloads and storms of TLS share: what becomes of a client.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tls_server.h"
+
+namespace nuncio::test {
+
+// Handshakes, and with them logins, end late where a test is not about it: machines are slow.
+inline constexpr std::string_view patient = "timeout: 60";
+
+// A block `tls` of any files, patient.
+std::string tls_with(std::string_view more = "", const Certificate& own = server_certificate(),
+                     const std::string& ca_file = authority().file());
+
+// A text of the configuration, in quotes.
+std::string config_text(std::string_view text);
+
+// What servers may tell a client about its certificate: nats-server always says "bad certificate".
+extern const std::vector<std::string> certificate_alerts;
+
+class MutualTlsTest : public TlsTest {
+ protected:
+  Server& start_mutual(std::string_view more, std::string_view config = "",
+                       const std::vector<std::string>& flags = {}) {
+    return start_config(tls_with(more) + std::string(config), flags);
+  }
+  // Logged in.
+  Client connected_by(const Certificate& certificate, const Json& fields = Json::object(),
+                      Where where = Where::current()) {
+    return tls_connected(fields, {.certificate = certificate}, where);
+  }
+  // What becomes of a client: "PONG"; the text of the -ERR in front of the end; or how its handshake was
+  // refused: an alert or "closed".
+  std::string outcome(const TlsSettings& settings = {}, const Json& connect = Json::object(),
+                      Where where = Where::current());
+  std::string outcome(const Certificate& certificate, const Json& connect = Json::object(),
+                      Where where = Where::current()) {
+    return outcome(TlsSettings{.certificate = certificate}, connect, where);
+  }
+};
+
+}  // namespace nuncio::test
