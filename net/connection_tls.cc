@@ -177,7 +177,9 @@ void ConnectionTls::on_closing() {
   if (is_under_way_)
     connection_.worker.server().verifier->cancel(
         {connection_.worker.id(), connection_.slot, connection_.generation});
-  if (state_ != State::open) state_ = State::failed;
+  if (state_ == State::open) return;
+  state_ = State::failed;
+  handshake_.reset();  // 40 KiB, which need not wait with the socket for the peer's FIN
 }
 
 unsigned ConnectionTls::begin_send(iovec (&parts)[Outbox::parts_max]) {
