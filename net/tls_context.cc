@@ -18,7 +18,7 @@ std::shared_ptr<const TlsContext> TlsContext::make(const TlsOptions& options, Fi
   std::shared_ptr<TlsContext> context(new TlsContext);
   Engine& engine = *context->engine_;
   engine.options = options;
-  engine.policy = TlsPolicy::make(options, findings.errors);
+  engine.policy = TlsPolicy::make(options, findings);
   engine.material.load(options, findings);
   if (findings.errors.size() > errors_before) return nullptr;
   auto config = engine.configs.borrow();

@@ -183,6 +183,14 @@ void judge_own(const TlsOptions::KeyPair& files, TlsMaterial::Pair& pair, Findin
                                                 log::quoted(files.key_file), log::quoted(files.cert_file))));
     return;
   }
+  if (!is_for_servers(pair.chain)) {
+    // The library would pass it over in every handshake.
+    findings.errors.push_back(at_position(
+        files.position,
+        fmt::format("certificate file {}: not for a server, by its key usage or extended key usage",
+                    log::quoted(files.cert_file))));
+    return;
+  }
   const auto warn = [&](const std::string& what) {
     findings.warnings.push_back(at_position(
         files.position, fmt::format("certificate file {}: {}", log::quoted(files.cert_file), what)));

@@ -60,6 +60,12 @@ tl::expected<auth::PeerCertificate, std::string> read_peer_certificate(const mbe
   return peer;
 }
 
+bool is_for_servers(const mbedtls_x509_crt& certificate) {
+  return mbedtls_x509_crt_check_key_usage(&certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0 &&
+         mbedtls_x509_crt_check_extended_key_usage(&certificate, MBEDTLS_OID_SERVER_AUTH,
+                                                   MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) == 0;
+}
+
 bool is_for_clients(const mbedtls_x509_crt& certificate) {
   return mbedtls_x509_crt_check_extended_key_usage(&certificate, MBEDTLS_OID_CLIENT_AUTH,
                                                    MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH)) == 0;

@@ -14,6 +14,8 @@ namespace nuncio::net {
 // somebody else, depending on who reads it.
 tl::expected<auth::PeerCertificate, std::string> read_peer_certificate(const mbedtls_x509_crt&);
 
+// By its usage and extended usage: that of a server signs.
+bool is_for_servers(const mbedtls_x509_crt&);
 // By its extended key usage, which Go asks of every certificate of a chain and the library of the last only.
 bool is_for_clients(const mbedtls_x509_crt&);
 // The library ignores name constraints unless they are critical.

@@ -10,8 +10,8 @@
 namespace nuncio::net {
 namespace {
 
-std::vector<int> choose_suites(const TlsOptions&, std::vector<std::string>& errors);
-std::vector<LibraryCurve> choose_curves(const TlsOptions&, std::vector<std::string>& errors);
+std::vector<int> choose_suites(const TlsOptions&, TlsContext::Findings& findings);
+std::vector<LibraryCurve> choose_curves(const TlsOptions&, TlsContext::Findings& findings);
 mbedtls_x509_crt_profile certificate_profile();
 
 bool library_has_suite(const TlsCipherSuite& suite) {
@@ -21,15 +21,15 @@ bool library_has_suite(const TlsCipherSuite& suite) {
 
 }  // namespace
 
-TlsPolicy TlsPolicy::make(const TlsOptions& options, std::vector<std::string>& errors) {
+TlsPolicy TlsPolicy::make(const TlsOptions& options, TlsContext::Findings& findings) {
   TlsPolicy policy;
   policy.is_only_tls_1_3 = options.version_min == TlsVersion::tls_1_3;
   if (policy.is_only_tls_1_3 && !library_has_tls_1_3)
-    errors.push_back(at_position(
+    findings.errors.push_back(at_position(
         options.position,
         fmt::format("min_version \"1.3\": {} has no TLS 1.3; it takes 3.6 or later", tls_library())));
-  policy.suites = choose_suites(options, errors);
-  policy.curves = choose_curves(options, errors);
+  policy.suites = choose_suites(options, findings);
+  policy.curves = choose_curves(options, findings);
   policy.certificates = certificate_profile();
   return policy;
 }
@@ -51,7 +51,7 @@ TlsAead::Cipher aead_of(const TlsCipherSuite& suite) {
 namespace {
 
 // As configured, else the fastest first. As in Go, what is configured for 1.2 leaves 1.3 its own.
-std::vector<int> choose_suites(const TlsOptions& options, std::vector<std::string>& errors) {
+std::vector<int> choose_suites(const TlsOptions& options, TlsContext::Findings& findings) {
   std::vector<const TlsCipherSuite*> chosen;
   for (const auto& name : options.cipher_suites) {
     const auto* suite = find_tls_cipher_suite(name);
@@ -62,7 +62,7 @@ std::vector<int> choose_suites(const TlsOptions& options, std::vector<std::strin
     const auto why = suite == nullptr || suite->is_default
                          ? tls_library() + " does not have it"
                          : "only those with forward secrecy and authenticated encryption are offered";
-    errors.push_back(at_position(options.position, fmt::format("cipher suite {}: {}", name, why)));
+    findings.errors.push_back(at_position(options.position, fmt::format("cipher suite {}: {}", name, why)));
   }
   const bool names_tls_1_3 = std::ranges::any_of(chosen, &TlsCipherSuite::is_of_tls_1_3);
   std::vector<const TlsCipherSuite*> others;
@@ -78,18 +78,18 @@ std::vector<int> choose_suites(const TlsOptions& options, std::vector<std::strin
 
   std::vector<int> suites;
   for (const auto* suite : chosen) suites.push_back(suite->id);
-  if (suites.empty() && errors.empty())
-    errors.push_back(at_position(options.position, "no cipher suite is left"));
+  if (suites.empty() && findings.errors.empty())
+    findings.errors.push_back(at_position(options.position, "no cipher suite is left"));
   suites.push_back(0);
   return suites;
 }
 
-std::vector<LibraryCurve> choose_curves(const TlsOptions& options, std::vector<std::string>& errors) {
+std::vector<LibraryCurve> choose_curves(const TlsOptions& options, TlsContext::Findings& findings) {
   std::vector<uint16_t> ids;
   for (const auto& name : options.curves) {
     const auto* curve = find_tls_curve(name);
     if (curve == nullptr || !library_has_curve(curve->id)) {
-      errors.push_back(
+      findings.errors.push_back(
           at_position(options.position, fmt::format("curve {}: {} does not have it", name, tls_library())));
     } else {
       ids.push_back(curve->id);
@@ -99,6 +99,11 @@ std::vector<LibraryCurve> choose_curves(const TlsOptions& options, std::vector<s
     for (const auto& curve : tls_curves())
       if (library_has_curve(curve.id)) ids.push_back(curve.id);
   }
+  // The library has one list of curves for key exchange and for clients' certificates.
+  constexpr uint16_t p256 = 23;
+  if (options.is_verifying && std::ranges::find(ids, p256) == ids.end())
+    findings.warnings.push_back(at_position(
+        options.position, "without CurveP256, clients' certificates with keys on that curve are refused"));
   return library_curves(ids);
 }
 

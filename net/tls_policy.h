@@ -8,6 +8,7 @@
 #include "core/options.h"
 #include "core/tls_names.h"
 #include "net/tls_aead.h"
+#include "net/tls_context.h"
 #include "net/tls_library.h"
 
 namespace nuncio::net {
@@ -18,8 +19,8 @@ struct TlsPolicy {
   bool is_only_tls_1_3 = false;
   mbedtls_x509_crt_profile certificates;  // what those of clients must be like
 
-  // Adds to `errors` each choice that this library does not have, by its name.
-  static TlsPolicy make(const TlsOptions&, std::vector<std::string>& errors);
+  // An error for each choice that this library does not have, by its name.
+  static TlsPolicy make(const TlsOptions&, TlsContext::Findings&);
   // The library keeps pointers: the policy must outlive the configuration, and stay where it is.
   void apply(mbedtls_ssl_config&) const;
 };

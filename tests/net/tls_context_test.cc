@@ -137,6 +137,31 @@ TEST(TlsContext, CF_58_AKindOfKeyThatTheLibraryLacksIsAnError) {
               testing::Contains(AllOf(HasSubstr("key0.pem"), HasSubstr("RSA and ECDSA"))));
 }
 
+TEST(TlsContext, CF_58_ACertificateThatIsNotForServersIsAnError) {
+  for (const auto& request : {test::CertificateRequest{.usage = "clientAuth"},
+                              test::CertificateRequest{.usage = "", .key_usage = "keyEncipherment"}}) {
+    const test::TlsFiles files(authority().issue(request));
+    EXPECT_THAT(errors_of(files.options),
+                ElementsAre(AllOf(HasSubstr("cert0.pem"), HasSubstr("not for a server"))));
+  }
+  for (const auto& request :
+       {test::CertificateRequest{.usage = ""},
+        test::CertificateRequest{.usage = "clientAuth,serverAuth", .key_usage = "digitalSignature"}})
+    EXPECT_THAT(errors_of(test::TlsFiles(authority().issue(request)).options), IsEmpty());
+}
+
+TEST(TlsContext, CurvesThatExcludeClientsCertificatesAreAWarning) {
+  test::TlsFiles files(server());
+  files.options.curves = {"CurveP384"};
+  EXPECT_THAT(warnings_of(files.options), IsEmpty());
+  files.verify_by(authority().pem());
+  EXPECT_THAT(warnings_of(files.options), ElementsAre(HasSubstr("without CurveP256")));
+  TlsSession session(files.context());
+  const auto identity = authority().issue();
+  TlsClient client({.identity = &identity, .curves = "P-256:P-384"});
+  EXPECT_EQ(shake_hands(client, session), TlsSession::Handshake::failed);
+}
+
 TEST(TlsContext, CF_58_KeyAndCertificateMayShareAFile) {
   test::TlsFiles files(server());
   files.options.pairs[0].cert_file = files.options.pairs[0].key_file =
