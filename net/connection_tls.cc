@@ -209,6 +209,7 @@ bool ConnectionTls::encrypt(std::span<iovec> plain) {
     left -= record.size();
   }
   sending_plain_ = all;
+  connection_.worker.count_encrypted(all);
   return true;
 }
 

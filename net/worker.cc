@@ -25,6 +25,7 @@ constexpr unsigned removals_per_turn = 1000;
 constexpr int64_t spill_retry_ns = 50'000;
 constexpr int64_t stop_limit_ns = 2'000'000'000;
 constexpr unsigned refusals_per_second = 10;
+constexpr uint64_t flush_encrypted_max = 1024 * 1024;  // bytes, of about a millisecond
 constexpr size_t plain_buffer_size = 64 * 1024;
 
 int64_t monotonic_ns() {
@@ -399,7 +400,13 @@ void Worker::fire_timers() {
 
 void Worker::flush() {
   flushing_.swap(flush_list_);
+  encrypted_ = 0;
   for (Connection* connection : flushing_) {
+    // A thousand that take all they can get would hold up everybody else.
+    if (encrypted_ > flush_encrypted_max && connection->tls() != nullptr) [[unlikely]] {
+      flush_list_.push_back(connection);
+      continue;
+    }
     connection->is_in_flush_list = false;
     connection->flush(now_ns_);
   }

@@ -74,6 +74,8 @@ class alignas(128) Worker {
   ChunkPool& chunks() { return chunks_; }
   // Scratch for one record or more, io_padding readable behind it. For TLS, within one call.
   std::span<char> plain_buffer();
+  // So many bytes were encrypted to be sent.
+  void count_encrypted(uint64_t bytes) { encrypted_ += bytes; }
   Delivery& delivery() { return delivery_; }
   Crossings& crossings() { return crossings_; }
   Matcher& matcher(const Account& account) {
@@ -168,6 +170,7 @@ class alignas(128) Worker {
   unsigned rechecks_pending_ = 0;           // at the verifier
   std::unordered_map<const auth::Permissions*, std::weak_ptr<auth::SubjectVerdicts>> verdicts_;
   ChunkPool chunks_;
+  uint64_t encrypted_ = 0;                // in this flush()
   std::unique_ptr<char[]> plain_buffer_;  // null: no TLS so far
   Delivery delivery_;
   Crossings crossings_;
