@@ -33,8 +33,9 @@ class StuckStep : public Step {
     begun.post();
     may_end.wait();
     Step::run();
+    ended.post();
   }
-  Semaphore begun, may_end;
+  Semaphore begun, may_end, ended;
 };
 
 std::vector<uint32_t> slots_of(const std::vector<CheckResult>& results) {
@@ -243,22 +244,30 @@ TEST(VerifierWork, AT_17_DoesNotWaitBehindHashes) {
   for (size_t i = 0; i < 10; ++i) EXPECT_NE(all[i].work, nullptr) << all[i].ticket.slot;
 }
 
-TEST(VerifierWork, AT_12_EndsWhileWorkWaitsAndSomeIsUnderWay) {
-  const auto stuck = std::make_shared<StuckStep>();
-  const auto waiting = std::make_shared<Step>();
+// What is under way for longer than anybody waits for it ends alone, after the verifier; what waits is gone.
+TEST(VerifierWork, AT_12_EndsWhileWorkWaitsAndSomeIsStuck) {
+  struct Waiting : Step {
+    explicit Waiting(Semaphore& told) : gone(told) {}
+    ~Waiting() override { gone.post(); }
+    Semaphore& gone;
+  };
+  Semaphore gone;
   Results results;
+  const auto stuck = std::make_shared<StuckStep>();
   {
     VerifierSettings settings;
     settings.handshake_threads = 1;
     Verifier verifier(settings, results.sink());
     ASSERT_TRUE(verifier.submit({0, 1, 1}, here, stuck));
     stuck->begun.wait();
-    ASSERT_TRUE(verifier.submit({0, 2, 1}, here, waiting));
-    stuck->may_end.post();
+    ASSERT_TRUE(verifier.submit({0, 2, 1}, here, std::make_shared<Waiting>(gone)));
   }
-  EXPECT_EQ(stuck->runs, 1) << "it was waited for";
-  EXPECT_LE(waiting->runs, 1);
-  EXPECT_EQ(waiting.use_count(), results.all().size() == 2 ? 2 : 1);
+  const bool is_done = !results.all().empty();  // on a machine so busy that the rescuer was asked
+  EXPECT_TRUE(is_done || gone.wait_until(std::chrono::steady_clock::now() + 60s));
+  EXPECT_EQ(stuck->runs, 0);
+  stuck->may_end.post();
+  stuck->ended.wait();  // not wait_until(), which TSan does not know
+  EXPECT_EQ(stuck->runs, 1);
 }
 
 // Everything at once from several threads: each ticket is answered once, each work done at most once.
