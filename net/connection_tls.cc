@@ -72,6 +72,8 @@ void ConnectionTls::on_received(std::string_view bytes) {
     if (bytes[0] != handshake_record) return fail("the first bytes are no handshake");
     log::debug("{} - Starting TLS client connection handshake", connection_.label());
     state_ = State::handshaking;
+    // As it is now: a client may have waited over a reload.
+    if (const auto& now = connection_.worker.state().tls; now != nullptr) context_ = now;
     handshake_ = std::make_shared<Handshake>(context_);
   }
   received_.append(bytes);
@@ -119,6 +121,7 @@ void ConnectionTls::open() {
   handshake_.reset();
   received_ = {};
   if (!is_pinned()) return fail("certificate not pinned");
+  if (!is_trusted_still()) return fail("other certificates are trusted since a reload");
   state_ = State::open;
   record_max_ = session_->record_size();
   clear_bytes_ = connection_.outbox.pending();  // the last of the handshake
@@ -135,6 +138,12 @@ bool ConnectionTls::is_pinned() const {
   const std::string digest = peer != nullptr ? peer->key_digest : "";
   const TlsContext* now = connection_.worker.state().tls.get();
   return context_->is_pinned(digest) && (now == nullptr || now->is_pinned(digest));
+}
+
+// Verified by what a reload during the handshake took out of force, nobody gets in once that reload is done.
+bool ConnectionTls::is_trusted_still() const {
+  const TlsContext* now = connection_.worker.state().tls.get();
+  return now == nullptr || now->trusts_whom(*context_);
 }
 
 void ConnectionTls::decrypt(std::string_view ciphertext) {

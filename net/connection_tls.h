@@ -68,6 +68,7 @@ class ConnectionTls {
   void fail(std::string_view problem);
   void open();
   bool is_pinned() const;
+  bool is_trusted_still() const;
   void decrypt(std::string_view ciphertext);
   bool encrypt(std::span<iovec> plain);
   std::string_view next_record(std::span<iovec>& plain);
@@ -75,7 +76,7 @@ class ConnectionTls {
   void release_chunks();
 
   Connection& connection_;
-  const std::shared_ptr<const TlsContext> context_;
+  std::shared_ptr<const TlsContext> context_;
   const bool admits_plain_;
   State state_ = State::waiting;
   bool has_greeted_;           // INFO went out in clear

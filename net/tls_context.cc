@@ -47,4 +47,10 @@ bool TlsContext::is_pinned(const std::string& key_digest) const {
   return pinned.empty() || std::ranges::find(pinned, key_digest) != pinned.end();
 }
 
+bool TlsContext::trusts_whom(const TlsContext& other) const {
+  if (!engine_->options.is_verifying || this == &other) return true;
+  return other.engine_->options.is_verifying &&
+         engine_->material.trust_fingerprint == other.engine_->material.trust_fingerprint;
+}
+
 }  // namespace nuncio::net

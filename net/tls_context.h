@@ -31,6 +31,8 @@ class TlsContext {
   // One line for the log for each of our certificates: its subject and when it expires.
   std::vector<std::string> describe() const;
   bool is_pinned(const std::string& key_digest) const;  // or nothing is pinned
+  // Whom `other` has verified, this one would have verified too.
+  bool trusts_whom(const TlsContext& other) const;
 
   struct Engine;  // the library's own, for tls_session.cc
   Engine& engine() const { return *engine_; }

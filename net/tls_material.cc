@@ -47,6 +47,7 @@ bool load_key(const TlsOptions::KeyPair&, TlsMaterial::Pair&, Findings&);
 void judge_own(const TlsOptions::KeyPair&, TlsMaterial::Pair&, Findings&);
 void load_trust(const TlsOptions&, TlsMaterial&, Findings&);
 void load_revoked(const TlsOptions&, TlsMaterial&, Findings&);
+std::string trust_fingerprint_of(const TlsMaterial&);
 std::string fingerprint_of(const TlsMaterial&);
 
 std::string name_of(const mbedtls_x509_crt& certificate) {
@@ -93,6 +94,7 @@ void TlsMaterial::load(const TlsOptions& options, Findings& findings) {
   }
   if (options.is_verifying) load_trust(options, *this, findings);
   if (!options.revocation_file.empty()) load_revoked(options, *this, findings);
+  trust_fingerprint = trust_fingerprint_of(*this);
   fingerprint = fingerprint_of(*this);
 }
 
@@ -254,24 +256,33 @@ void load_revoked(const TlsOptions& options, TlsMaterial& material, Findings& fi
   }
 }
 
+// Of certificates or lists, to the last of the chain.
+template <class Item>
+void append_digests(std::string& all, const Item* item) {
+  for (; item != nullptr; item = item->next) {
+    if (item->raw.len == 0) continue;
+    const auto digest = sha256({item->raw.p, item->raw.len});
+    all.append(digest.begin(), digest.end());
+  }
+  all += "/";
+}
+
+std::string hex_digest(const std::string& all) {
+  return to_hex(sha256({reinterpret_cast<const uint8_t*>(all.data()), all.size()}));
+}
+
+std::string trust_fingerprint_of(const TlsMaterial& material) {
+  std::string all;
+  append_digests(all, &material.trust);
+  append_digests(all, &material.revoked);
+  return hex_digest(all);
+}
+
 // Of what is public: a key can only be the one of its certificate.
 std::string fingerprint_of(const TlsMaterial& material) {
   std::string all;
-  const auto add = [&](const mbedtls_x509_buf& raw) {
-    if (raw.len == 0) return;
-    const auto digest = sha256({raw.p, raw.len});
-    all.append(digest.begin(), digest.end());
-  };
-  for (const auto& pair : material.pairs) {
-    for (const auto* certificate = &pair->chain; certificate != nullptr; certificate = certificate->next)
-      add(certificate->raw);
-    all += "/";
-  }
-  for (const auto* certificate = &material.trust; certificate != nullptr; certificate = certificate->next)
-    add(certificate->raw);
-  all += "/";
-  for (const auto* list = &material.revoked; list != nullptr; list = list->next) add(list->raw);
-  return to_hex(sha256({reinterpret_cast<const uint8_t*>(all.data()), all.size()}));
+  for (const auto& pair : material.pairs) append_digests(all, &pair->chain);
+  return hex_digest(all + material.trust_fingerprint);
 }
 
 }  // namespace

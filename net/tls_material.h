@@ -33,7 +33,8 @@ struct TlsMaterial {
   mbedtls_x509_crt trust;  // empty unless clients are verified
   bool is_system_trust = false;
   mbedtls_x509_crl revoked;
-  std::string fingerprint;
+  std::string trust_fingerprint;  // of authorities and lists
+  std::string fingerprint;        // of these and our certificates
 
   // Reads everything that `options` names, going on after a mistake so that all are found. What it leaves
   // is only good when it added no error.

@@ -479,6 +479,53 @@ TEST_P(TlsReload, OP_37_HandshakesUnderWayEndWell) {
   EXPECT_EQ(server_subject(), "CN=second");
 }
 
+// When a reload is done, nobody gets in any more by what it took out of force, however long ago its handshake
+// began.
+TEST_P(TlsReload, OP_33_HandshakesUnderWayAnswerToTheNewRules) {
+  NUNCIO_OURS_ONLY();  // the reference goes by the rules that held when they began
+  const Certificate anna = authority().client("/CN=anna");
+  const Certificate berta = authority().client("/CN=berta");
+  const std::string revoking =
+      fmt::format("nuncio {{ tls_revocation_file: \"{}\" }}\n", authority().revocation_list({anna}));
+  struct Change {
+    std::string before, after;
+    std::optional<Certificate> certificate;
+    bool is_let_in = false;
+  };
+  const std::string verifying = tls_with("verify: true");
+  const std::vector<Change> changes{
+      {verifying, tls_with("verify: true", server_certificate(), Authority("/CN=other").file()), anna},
+      {verifying, verifying + revoking, anna},
+      {verifying, tls_with(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)), anna},
+      {tls_with(), verifying, std::nullopt},
+      {verifying, tls_with("verify: true", server_named("second")), anna, true},
+      {verifying, tls_with(), anna, true},
+  };
+  for (const Change& change : changes) {
+    SCOPED_TRACE(change.after);
+    const TlsSettings settings{.certificate = change.certificate};
+    start_config(change.before);
+    Client greeted = client();
+    greeted.info();
+    Client half = client();
+    const std::string hello = half.client_hello(settings);
+    half.send_raw(hello.substr(0, 50));
+    Client whole = client();
+    whole.send_raw(whole.client_hello(settings));
+    server().reload_config(change.after);
+    greeted.send_raw(greeted.client_hello(settings));
+    half.send_raw(hello.substr(50));
+    for (Client* one : {&greeted, &half, &whole}) {
+      bool is_in = one->try_finish_tls().empty();
+      if (is_in) {
+        one->send("CONNECT {\"verbose\":false}\r\nPING\r\n");
+        is_in = one->line_or_end() == "PONG";
+      }
+      EXPECT_EQ(is_in, change.is_let_in);
+    }
+  }
+}
+
 TEST_P(TlsReload, OP_37_HandshakesDuringManyReloads) {
   const std::vector<Certificate> certificates{server_named("even"), server_named("odd")};
   const auto config = [&](size_t round) { return tls_with("", certificates[round % 2]); };
