@@ -143,6 +143,7 @@ TEST_P(TlsClientCertificates, AT_42_GoodCertificatesAreLetIn) {
   for (const Certificate& good :
        {authority().client("/CN=anna"), authority().issue({.subject = "/CN=no usages"}),
         authority().issue({.subject = "/CN=both", .usages = {"serverAuth", "clientAuth"}}),
+        authority().issue({.subject = "/CN=any", .usages = {"anyExtendedKeyUsage"}}),
         authority().issue({.subject = "/CN=rsa", .key = KeyType::rsa2048}), sub.client("/CN=one below"),
         sub.intermediate("/CN=further below").client("/CN=two below")}) {
     SCOPED_TRACE(good.file);
@@ -180,6 +181,35 @@ TEST_P(TlsClientCertificates, AT_42_BadCertificatesAreRefusedBeforeConnectIsLook
   listener.ping();
   EXPECT_THAT(server().log(), testing::HasSubstr("TLS handshake error"));
   EXPECT_THAT(server().log(), testing::Not(testing::HasSubstr("hasty")));
+}
+
+// What may stand in ca_file.
+TEST_P(TlsClientCertificates, AT_42_WhoIsTrusted) {
+  const auto admits = [&](std::string_view ca_file, const Certificate& client) {
+    start_config(tls_with("verify: true", server_certificate(), std::string(ca_file)));
+    return outcome(client) == "PONG";
+  };
+  // Only one below an authority, with its certificate sent or not.
+  const Authority below = authority().intermediate("/CN=below");
+  const std::string below_only = alone({.file = below.file(), .key_file = "", .key_digest = ""}).file;
+  EXPECT_TRUE(admits(below_only, below.client("/CN=anna")));
+  EXPECT_TRUE(admits(below_only, alone(below.client("/CN=anna"))));
+  EXPECT_FALSE(admits(below_only, authority().client("/CN=anna")));
+  // An authority that has changed its key and kept its name: both, in either order.
+  const Authority before("/CN=The Authority");
+  const Authority after("/CN=The Authority");
+  for (const auto& both : {read_file(before.file()) + read_file(after.file()),
+                           read_file(after.file()) + read_file(before.file())}) {
+    EXPECT_TRUE(admits(pem_file(both), before.client("/CN=anna")));
+    EXPECT_TRUE(admits(pem_file(both), after.client("/CN=anna")));
+  }
+  // A client's own certificate, which is then an authority over nobody else.
+  const Certificate own = self_signed({.subject = "/CN=anna"});
+  EXPECT_TRUE(admits(own.file, own));
+  EXPECT_FALSE(admits(own.file, issued_by_a_client(own, authority().client("/CN=berta"))));
+  // One that has expired itself.
+  const Authority old("/CN=old", expired);
+  EXPECT_FALSE(admits(old.file(), old.client("/CN=anna")));
 }
 
 // A user's password does not help.
@@ -362,6 +392,17 @@ TEST_P(TlsClientCertificates, AU_38_AT_42_NamesWithANul) {
         "PONG");
   }
   EXPECT_EQ(outcome(authority().client("/CN=anna")), "PONG");
+}
+
+// Whatever a certificate or a CONNECT calls its client, a line of the log stays a line.
+TEST_P(TlsClientCertificates, AU_38_NamesForgeNoLog) {
+  start_mutual("verify_and_map: true", users({"anna@x.org"}), {"-DV"});
+  const std::string forged = "x\n[1] 2026/01/01 00:00:00.000000 [INF] forged\r\n";
+  EXPECT_EQ(outcome(authority().client(Subject(std::vector<Subject::Part>{{{"CN", forged}}}))), violation);
+  EXPECT_NE(outcome(authority().client("/CN=x", {"DNS:" + forged, "URI:" + forged})), "PONG");
+  EXPECT_EQ(outcome(authority().client("/CN=x", {"email:anna@x.org"}), {{"user", forged}}), "PONG");
+  EXPECT_EQ(outcome(authority().client("/CN=x"), {{"user", forged}}), violation);
+  EXPECT_THAT(server().log(), testing::Not(testing::HasSubstr("\n[1] 2026/01/01")));
 }
 
 TEST_P(TlsClientCertificates, AU_38_AnEmptySubject) {
