@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -299,7 +300,10 @@ const Certificate& server_certificate() {
 std::string pem_file(std::string_view text) {
   static std::atomic<int> count{0};
   const std::string path = directory() / fmt::format("{}.pem", ++count);
-  std::ofstream(path, std::ios::binary).write(text.data(), static_cast<long>(text.size()));
+  std::ofstream file(path, std::ios::binary);
+  std::filesystem::permissions(path,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  file.write(text.data(), static_cast<long>(text.size()));
   return path;
 }
 

@@ -459,11 +459,11 @@ std::string Client::expect_handshake_refused(const TlsSettings& settings, Where 
 
 std::string Client::try_tls(const TlsSettings& settings, Where where) {
   send_raw(client_hello(settings, where));
-  return try_finish_tls(where);
+  return try_finish_tls({}, where);
 }
 
-std::string Client::try_finish_tls(Where where) {
-  return shake_hands({}, where);
+std::string Client::try_finish_tls(std::string_view bytes, Where where) {
+  return shake_hands(bytes, where);
 }
 
 std::string Client::shake_hands(std::string_view bytes_behind, const Where& where) {
@@ -491,6 +491,13 @@ std::string Client::sealed(std::string_view plain) {
   return tls_->take_output();
 }
 
+std::string Client::wire_to_end(Where where) {
+  std::string all;
+  while (receive_raw(all, where) == Read::some) {
+  }
+  return all;
+}
+
 void Client::close_tls() {
   tls_->close();
   flush_tls();
@@ -498,6 +505,11 @@ void Client::close_tls() {
 
 void Client::renegotiate() {
   tls_->renegotiate();
+  flush_tls();
+}
+
+void Client::renew_keys() {
+  tls_->renew_keys();
   flush_tls();
 }
 

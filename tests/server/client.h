@@ -103,16 +103,18 @@ class Client {
   // For tests that take it either way: empty when the handshake is done, else as above. With TLS 1.3 a
   // refusal may come later, as the end.
   std::string try_tls(const TlsSettings& = {}, Where = Where::current());
-  std::string try_finish_tls(Where = Where::current());
+  std::string try_finish_tls(std::string_view bytes = {}, Where = Where::current());
   // The steps of start_tls() one by one: the ClientHello, which is not sent; and the rest, with bytes of the
   // protocol right behind the last of the handshake.
   std::string client_hello(const TlsSettings& = {}, Where = Where::current());
   Client& finish_tls(std::string_view bytes = {}, Where = Where::current());
   // What send(plain) would put on the wire.
   std::string sealed(std::string_view plain);
-  void send_raw(std::string_view bytes);  // past TLS
-  void close_tls();                       // sends close_notify, goes on reading
-  void renegotiate();
+  void send_raw(std::string_view bytes);              // past TLS
+  std::string wire_to_end(Where = Where::current());  // what else comes, as it is on the wire, to the end
+  void close_tls();                                   // sends close_notify, goes on reading
+  void renegotiate();                                 // TLS 1.2
+  void renew_keys();                                  // TLS 1.3; asks the server to do the same
   const TlsTransport& tls() const { return *tls_; }
 
   std::string address() const;  // HOST:PORT of this end, as the server's log has it

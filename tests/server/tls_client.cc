@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace nuncio::test {
 namespace {
@@ -59,6 +60,10 @@ void TlsTransport::configure(const TlsSettings& settings) {
     must(SSL_CTX_set_ciphersuites(context, settings.suites.c_str()) == 1, settings.suites);
   if (!settings.groups.empty())
     must(SSL_CTX_set1_groups_list(context, settings.groups.c_str()) == 1, settings.groups);
+  for (const auto& [size, mode] : {std::pair(512, 1), {1024, 2}, {2048, 3}, {4096, 4}}) {
+    if (settings.record_max == static_cast<size_t>(size))
+      SSL_CTX_set_tlsext_max_fragment_length(context, static_cast<uint8_t>(mode));
+  }
   if (settings.certificate) {
     const Certificate& own = *settings.certificate;
     must(SSL_CTX_use_certificate_chain_file(context, own.file.c_str()) == 1, own.file);
@@ -103,6 +108,11 @@ void TlsTransport::close() {
 
 void TlsTransport::renegotiate() {
   must(SSL_renegotiate(ssl_.get()) == 1, "renegotiation");
+  SSL_do_handshake(ssl_.get());
+}
+
+void TlsTransport::renew_keys() {
+  must(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1, "new keys");
   SSL_do_handshake(ssl_.get());
 }
 
@@ -165,7 +175,8 @@ bool TlsTransport::is_resumed() const {
 }
 
 TlsTicket TlsTransport::ticket() const {
-  return {SSL_get1_session(ssl_.get()), SSL_SESSION_free};
+  // A copy: the session itself becomes useless with a connection that ends without close_notify.
+  return {SSL_SESSION_dup(SSL_get0_session(ssl_.get())), SSL_SESSION_free};
 }
 
 }  // namespace nuncio::test

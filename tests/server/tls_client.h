@@ -27,6 +27,7 @@ struct TlsSettings {
   std::string groups = {};                         // "P-256:X25519"
   std::string server_name = "localhost";           // asked for and verified; empty: neither
   TlsTicket ticket = {};                           // resume this session
+  size_t record_max = 0;                           // asks for records of 512, 1024, 2048 or 4096 bytes
   bool is_handshake_first = false;                 // TLS before INFO
 };
 
@@ -44,6 +45,7 @@ class TlsTransport {
   void write(std::string_view plain);
   void close();        // makes the close_notify
   void renegotiate();  // makes a ClientHello inside the session; TLS 1.2
+  void renew_keys();   // makes a KeyUpdate that asks for the server's; TLS 1.3
 
   void received(std::string_view bytes);  // from the socket
   std::string take_output();              // for the socket
