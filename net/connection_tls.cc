@@ -1,5 +1,5 @@
-// Cost beside the cipher: a received record is copied twice (into the library, out of it), a sent one too;
-// small messages are gathered into records of up to 16 KiB first, which costs 2 % of encrypting them.
+// Beside the cipher nothing is copied: records are decrypted out of the receive buffer and encrypted out of the
+// outbox. Only what is smaller than a record is gathered first, up to 16 KiB.
 #include "net/connection_tls.h"
 
 #include <fmt/format.h>

@@ -118,10 +118,12 @@ State TlsHandshake::step() {
   while (state != MBEDTLS_SSL_HANDSHAKE_OVER) {
     // A resumed session passes over this one, in either version.
     if (state == MBEDTLS_SSL_SERVER_CERTIFICATE) is_resumed_ = false;
+    if (state == MBEDTLS_SSL_HANDSHAKE_WRAPUP) has_client_finished_ = true;
+    const size_t answered = answer_->size();
     const int result = mbedtls_ssl_handshake_step(&ssl_);
     if (result == MBEDTLS_ERR_SSL_WANT_READ) return State::wants_input;
     if (result != 0) {
-      tell_failure(result);
+      tell_failure(result, answered);
       return fail(problem_of(result));
     }
   }
@@ -131,11 +133,7 @@ State TlsHandshake::step() {
 State TlsHandshake::finish() {
   // What it has read beyond the handshake, our records would never see.
   if (mbedtls_ssl_check_pending(&ssl_) != 0) return fail("the handshake did not end with its last record");
-  const int id = mbedtls_ssl_get_ciphersuite_id(mbedtls_ssl_get_ciphersuite(&ssl_));
-  const auto suites = tls_cipher_suites();
-  const auto found = std::ranges::find(suites, id, &TlsCipherSuite::id);
-  NUNCIO_ASSERT(found != suites.end());
-  suite_ = &*found;
+  find_suite();
   // 3.6 counts the type of 1.3 as data.
   const int size = mbedtls_ssl_get_max_out_record_payload(&ssl_);
   if (size > 0 && static_cast<size_t>(size) < TlsSession::record_max - 1)
@@ -148,17 +146,61 @@ State TlsHandshake::finish() {
   return State::done;
 }
 
-// Of these the library says nothing in 1.2, and the client would see a connection that ends for no reason.
-void TlsHandshake::tell_failure(int code) {
-  if (is_tls_1_3(ssl_)) return;
-  const bool has_no_certificate = code == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE;
-  const bool is_not_its_own = code == MBEDTLS_ERR_ECP_VERIFY_FAILED ||
-                              code == MBEDTLS_ERR_RSA_VERIFY_FAILED ||
-                              code == MBEDTLS_ERR_RSA_INVALID_PADDING;
-  if (!has_no_certificate && !is_not_its_own) return;
-  mbedtls_ssl_send_alert_message(
-      &ssl_, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-      has_no_certificate ? MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE : MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR);
+void TlsHandshake::find_suite() {
+  const int id = mbedtls_ssl_get_ciphersuite_id(mbedtls_ssl_get_ciphersuite(&ssl_));
+  const auto suites = tls_cipher_suites();
+  const auto found = std::ranges::find(suites, id, &TlsCipherSuite::id);
+  NUNCIO_ASSERT(found != suites.end());
+  suite_ = &*found;
+}
+
+// Where the library tells the client nothing, or in a way that it cannot read, and the client would see a
+// connection that ends for no reason. What it has told stands behind `answered`.
+void TlsHandshake::tell_failure(int code, size_t answered) {
+  if (!is_tls_1_3(ssl_)) {
+    // It ends 1.2 without a word for these.
+    const uint8_t alert = alert_of(code);
+    const bool is_told = answer_->size() > answered;
+    if (!is_told && alert != 0) mbedtls_ssl_send_alert_message(&ssl_, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+    return;
+  }
+  // From our Finished on, a client of 1.3 reads with keys that the library takes into use only when the
+  // client's has come.
+  const auto is_set = [](uint8_t byte) { return byte != 0; };
+  if (has_client_finished_ || std::ranges::none_of(secrets_.server_traffic, is_set)) return;
+  answer_->resize(answered);
+  find_suite();
+  TlsTraffic traffic;
+  get_traffic(traffic);
+  traffic.server.sequence = 0;
+  TlsRecords records(traffic);
+  char record[TlsSession::record_overhead_max];
+  answer_->append(record, records.tell(alert_of(code), record));
+}
+
+// 0: none that says more than the end itself.
+uint8_t TlsHandshake::alert_of(int code) const {
+  const bool is_1_3 = is_tls_1_3(ssl_);
+  switch (code) {
+    case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: {
+      constexpr uint8_t certificate_required = 116;
+      return is_1_3 ? certificate_required : MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
+    }
+    case MBEDTLS_ERR_ECP_VERIFY_FAILED:
+    case MBEDTLS_ERR_RSA_VERIFY_FAILED:
+    case MBEDTLS_ERR_RSA_INVALID_PADDING:
+      return MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR;
+  }
+  if (!is_1_3) return 0;
+  const uint32_t flags = mbedtls_ssl_get_verify_result(&ssl_);
+  if (flags == 0 || flags == 0xffffffff) return MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
+  if (flags & MBEDTLS_X509_BADCERT_OTHER) return MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED;
+  if (flags & (MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE))
+    return MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT;
+  if (flags & MBEDTLS_X509_BADCERT_EXPIRED) return MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED;
+  if (flags & MBEDTLS_X509_BADCERT_REVOKED) return MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED;
+  if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) return MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA;
+  return MBEDTLS_SSL_ALERT_MSG_BAD_CERT;
 }
 
 State TlsHandshake::fail(std::string problem) {

@@ -40,9 +40,11 @@ class TlsHandshake {
  private:
   TlsSession::Handshake begin(std::string_view& ciphertext);
   TlsSession::Handshake fail(std::string problem);
-  void tell_failure(int code);
+  void tell_failure(int code, size_t answered);
+  uint8_t alert_of(int code) const;
   TlsSession::Handshake step();
   TlsSession::Handshake finish();
+  void find_suite();
   std::string problem_of(int code) const;
   bool accept_peer(const mbedtls_x509_crt&);
   bool restore_peer();
@@ -58,6 +60,7 @@ class TlsHandshake {
   std::string hello_;  // the client's first record, until it is complete
   bool has_begun_ = false;
   bool is_resumed_ = true;
+  bool has_client_finished_ = false;
   const TlsCipherSuite* suite_ = nullptr;
   std::optional<auth::PeerCertificate> peer_;
   size_t record_size_ = TlsSession::record_max;

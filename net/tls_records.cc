@@ -102,6 +102,11 @@ size_t TlsRecords::close(std::span<char> ciphertext) {
   return seal(Type::alert, {alert, sizeof alert}, ciphertext);
 }
 
+size_t TlsRecords::tell(uint8_t alert, std::span<char> ciphertext) {
+  alert_ = alert;
+  return close(ciphertext);
+}
+
 // The record at the front, header and all, without taking it away; empty: there is none that is complete, and
 // what there is of it is kept.
 TlsRecords::Bytes TlsRecords::whole_record(std::string_view& ciphertext) {

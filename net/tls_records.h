@@ -43,6 +43,8 @@ class TlsRecords {
   TlsSession::ReadResult read(std::string_view& ciphertext, std::span<char> plain);
   size_t write(std::string_view plain, std::span<char> ciphertext);
   size_t close(std::span<char> ciphertext);
+  // A fatal alert, as a record; for a handshake that fails when its client has the keys already.
+  size_t tell(uint8_t alert, std::span<char> ciphertext);
   const std::string& problem() const { return problem_; }
   bool is_tls_1_3() const { return is_tls_1_3_; }
 
