@@ -37,7 +37,8 @@ Decision AuthTable::decide_by_certificate(const Credentials& given, ConnectionTy
 }
 
 // The first of the certificate's names that is a user, who may connect by `type` (nullopt: by any): those
-// besides its subject; the subject as a whole, in its order and then in any; its texts.
+// besides its subject; the subject as a whole, in its order and then in any (no key of a user's name has
+// attributes that are not compared); its texts.
 std::shared_ptr<const User> AuthTable::user_of(const PeerCertificate& peer,
                                                std::optional<ConnectionType> type) const {
   const auto may_be = [&](const std::shared_ptr<const User>& user) { return !type || user->allows(*type); };
@@ -59,10 +60,8 @@ std::shared_ptr<const User> AuthTable::user_of(const PeerCertificate& peer,
     if (auto user = named(normal_uri(uri))) return user;
 
   const DistinguishedName& subject = peer.subject;
-  if (subject.is_comparable()) {
-    if (auto user = keyed(by_ordered_name_, subject.ordered_key())) return user;
-    if (auto user = keyed(by_unordered_name_, subject.unordered_key())) return user;
-  }
+  if (auto user = keyed(by_ordered_name_, subject.ordered_key())) return user;
+  if (auto user = keyed(by_unordered_name_, subject.unordered_key())) return user;
   const std::string usual = subject.usual_text(), components = subject.domain_components_text();
   if (!components.empty())
     if (auto user = named(usual + "," + components)) return user;

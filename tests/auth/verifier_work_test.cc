@@ -203,8 +203,8 @@ TEST(VerifierWork, AU_7_ResultOfWorkUnderWayIsDroppedWhenItsConnectionGoes) {
   EXPECT_EQ(results.all().size(), 1u);
 }
 
-// The rescuer does the rest, which need not wait for being overdue once it is known that the thread starves;
-// what is under way is not done again.
+// The rescuer does the rest, and what comes soon after, since the thread starved; what is under way is not
+// done again.
 TEST(VerifierWork, AT_11_WorkThatStarvesUnderWayHoldsUpNoOther) {
   VerifierSettings settings;
   settings.handshake_threads = 1;
@@ -225,6 +225,9 @@ TEST(VerifierWork, AT_11_WorkThatStarvesUnderWayHoldsUpNoOther) {
   EXPECT_EQ(results.all().back().work, stuck);
   EXPECT_EQ(stuck->runs, 1);
   for (const auto& step : rest) EXPECT_EQ(step->runs, 1);
+  ASSERT_TRUE(verifier.submit({0, 21, 1}, here, std::make_shared<Step>()));
+  ASSERT_TRUE(results.wait_for(22));
+  EXPECT_EQ(verifier.counters().handshakes.rescued, 21u);
 }
 
 // Threads for hashes are busy for seconds.
