@@ -159,7 +159,8 @@ void Client::accept_connect(auth::Login login) {
 // A secret was looked at and did not fit: it counts against who tried, unless it was right once.
 void Client::refuse_judged(Reason reason) {
   const bool is_guess = reason != Reason::credentials_missing && reason != Reason::secret_not_valid_now &&
-                        reason != Reason::connection_type_not_allowed;
+                        reason != Reason::connection_type_not_allowed &&
+                        reason != Reason::certificate_unmapped;
   if (is_guess) {
     const std::string line =
         worker_.server().guard.note_failure(claimed_name(connect_next_.credentials), network(), steady_now());

@@ -425,6 +425,18 @@ TEST_P(TlsClientCertificates, AU_38_WhoNamesNoUserIsRefused) {
   EXPECT_EQ(outcome(authority().client("/CN=anna")), "PONG");
 }
 
+// Nobody guesses certificates: one that is nobody's, tried again and again, holds nobody back, and no line
+// says so to whoever bans addresses by the log.
+TEST_P(TlsClientCertificates, AU_74_CertificatesOfNobodyHoldNobodyBack) {
+  NUNCIO_OURS_ONLY();
+  start_mutual("verify_and_map: true",
+               users({"CN=anna"}) + "nuncio { login_backoff: {failures: 1, wait: \"60s\"} }\n");
+  const Certificate nobody = authority().client("/CN=nobody");
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(outcome(nobody), violation);
+  EXPECT_EQ(outcome(authority().client("/CN=anna")), "PONG");
+  EXPECT_EQ(server().log().find("login back-off"), std::string::npos);
+}
+
 TEST_P(TlsClientCertificates, AU_38_AUserInConnectIsIgnored) {
   start_mutual("verify_and_map: true", users({"CN=anna", "CN=berta"}));
   for (const Json& fields : {Json{{"user", "CN=berta"}}, token("x"), Json{{"jwt", "x"}}}) {
