@@ -64,7 +64,7 @@ class TlsFlood : public MutualTlsTest {
     }
   }
 };
-NUNCIO_ON_EVERY_BACKEND(TlsFlood);
+NUNCIO_ON_EVERY_BACKEND_AND_WORKERS(TlsFlood, 1, 2, 4);
 
 // All have sent their ClientHello before the first goes on.
 TEST_P(TlsFlood, AT_18_OP_39_AStormOfHandshakesIsLetIn) {
