@@ -89,9 +89,7 @@ void ConnectionTls::submit_step() {
   const auth::Ticket ticket{connection_.worker.id(), connection_.slot, connection_.generation};
   is_under_way_ =
       connection_.worker.server().verifier->submit(ticket, std::string(connection_.address.ip()), handshake_);
-  if (is_under_way_) return;
-  state_ = State::failed;
-  connection_.close(Reason::verifier_overloaded);
+  if (!is_under_way_) fail("too many wait for their turn", Reason::verifier_overloaded);
 }
 
 void ConnectionTls::on_step() {
@@ -108,11 +106,11 @@ void ConnectionTls::on_step() {
   }
 }
 
-void ConnectionTls::fail(std::string_view problem) {
+void ConnectionTls::fail(std::string_view problem, Reason reason) {
   state_ = State::failed;
   if (connection_.worker.may_log_refusal())
     log::error("{} - TLS handshake error: {}", connection_.label(), problem);
-  connection_.close(Reason::tls_handshake_failed);
+  connection_.close(reason);
 }
 
 void ConnectionTls::open() {

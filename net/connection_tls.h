@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/reason.h"
 #include "net/outbox.h"
 #include "net/tls_session.h"
 
@@ -65,7 +66,7 @@ class ConnectionTls {
   };
 
   void submit_step();
-  void fail(std::string_view problem);
+  void fail(std::string_view problem, Reason = Reason::tls_handshake_failed);
   void open();
   bool is_pinned() const;
   bool is_trusted_still() const;
