@@ -193,8 +193,11 @@ ServerInfo Server::make_info(const Options& options, const auth::AuthTable& tabl
   info.headers = options.headers;
   info.auth_required = table.is_announced();
   if (options.tls) {
-    info.tls_required = !options.allow_non_tls;
-    info.tls_available = options.allow_non_tls;
+    // Who is told nothing before a handshake has no other choice (CF-59).
+    const bool is_first =
+        options.tls->is_handshake_first && options.tls->handshake_first_fallback.count() == 0;
+    info.tls_available = options.allow_non_tls && !is_first;
+    info.tls_required = !info.tls_available;
     info.tls_verify = options.tls->is_verifying;
   }
   return info;

@@ -272,5 +272,46 @@ TEST_P(TlsBlock, CF_58_HandshakeFirstFallsBackToInfo) {
   tls_connected(Json::object(), first).ping();
 }
 
+// Who comes first gets TLS; who waited for INFO may speak either.
+TEST_P(TlsBlock, CF_59_PlainTextAfterTheFallback) {
+  NUNCIO_OURS_ONLY();
+  start_tls("handshake_first: \"200ms\"", "allow_non_tls: true\n");
+  TlsSettings first;
+  first.is_handshake_first = true;
+  tls_connected(Json::object(), first).ping();
+  Client plain = client();
+  EXPECT_EQ(plain.info().value("tls_available", false), true);
+  EXPECT_FALSE(plain.info().contains("tls_required"));
+  plain.connect_ok();
+  tls_connected().ping();
+}
+
+// Without a fallback nobody is told that plain text would do, and so it does not.
+TEST_P(TlsBlock, CF_59_HandshakeFirstLeavesNoPlainText) {
+  NUNCIO_OURS_ONLY();
+  start_tls("handshake_first: true, timeout: 0.5", "allow_non_tls: true\n");
+  TlsSettings first;
+  first.is_handshake_first = true;
+  Client sealed = tls_client(first);
+  EXPECT_EQ(sealed.info().value("tls_required", false), true);
+  sealed.connect_ok();
+  Client eager = client();
+  eager.send_raw("CONNECT {\"verbose\":true}\r\nPING\r\n");
+  EXPECT_EQ(eager.wire_to_end(), "");
+  EXPECT_EQ(client().wire_to_end(), "");
+}
+
+// They could read nothing but TLS.
+TEST_P(TlsBlock, CP_59_TooManyConnectionsBeforeInfo) {
+  NUNCIO_OURS_ONLY();
+  start_tls("handshake_first: true", "max_connections: 1\n");
+  TlsSettings first;
+  first.is_handshake_first = true;
+  Client one = tls_connected(Json::object(), first);
+  EXPECT_EQ(client().wire_to_end(), "");
+  server().wait_for_log("maximum connections exceeded");
+  one.ping();
+}
+
 }  // namespace
 }  // namespace nuncio::test
