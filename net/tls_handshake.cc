@@ -133,7 +133,7 @@ State TlsHandshake::step() {
 State TlsHandshake::finish() {
   // What it has read beyond the handshake, our records would never see.
   if (mbedtls_ssl_check_pending(&ssl_) != 0) return fail("the handshake did not end with its last record");
-  find_suite();
+  if (!find_suite()) return fail("the handshake ended without a cipher suite");
   // 3.6 counts the type of 1.3 as data.
   const int size = mbedtls_ssl_get_max_out_record_payload(&ssl_);
   if (size > 0 && static_cast<size_t>(size) < TlsSession::record_max - 1)
@@ -146,12 +146,12 @@ State TlsHandshake::finish() {
   return State::done;
 }
 
-void TlsHandshake::find_suite() {
-  const int id = mbedtls_ssl_get_ciphersuite_id(mbedtls_ssl_get_ciphersuite(&ssl_));
+bool TlsHandshake::find_suite() {
   const auto suites = tls_cipher_suites();
-  const auto found = std::ranges::find(suites, id, &TlsCipherSuite::id);
-  NUNCIO_ASSERT(found != suites.end());
+  const auto found = std::ranges::find(suites, suite_of(ssl_), &TlsCipherSuite::id);
+  if (found == suites.end()) return false;
   suite_ = &*found;
+  return true;
 }
 
 // Where the library tells the client nothing, or in a way that it cannot read, and the client would see a
@@ -169,7 +169,7 @@ void TlsHandshake::tell_failure(int code, size_t answered) {
   const auto is_set = [](uint8_t byte) { return byte != 0; };
   if (has_client_finished_ || std::ranges::none_of(secrets_.server_traffic, is_set)) return;
   answer_->resize(answered);
-  find_suite();
+  if (!find_suite()) return;
   TlsTraffic traffic;
   get_traffic(traffic);
   traffic.server.sequence = 0;

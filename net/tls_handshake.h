@@ -44,7 +44,7 @@ class TlsHandshake {
   uint8_t alert_of(int code) const;
   TlsSession::Handshake step();
   TlsSession::Handshake finish();
-  void find_suite();
+  bool find_suite();
   std::string problem_of(int code) const;
   bool accept_peer(const mbedtls_x509_crt&);
   bool restore_peer();

@@ -200,6 +200,12 @@ uint64_t next_sequence_out(const mbedtls_ssl_context& ssl) {
   return from_big_endian(ssl.MBEDTLS_PRIVATE(cur_out_ctr));
 }
 
+int suite_of(const mbedtls_ssl_context& ssl) {
+  const auto* session = ssl.MBEDTLS_PRIVATE(session);
+  if (session == nullptr) session = ssl.MBEDTLS_PRIVATE(session_negotiate);
+  return session == nullptr ? 0 : session->MBEDTLS_PRIVATE(ciphersuite);
+}
+
 int parse_key(mbedtls_pk_context& key, std::string_view text) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
 #if MBEDTLS_VERSION_MAJOR >= 3

@@ -74,6 +74,9 @@ void set_versions(mbedtls_ssl_config&, bool only_tls_1_3);
 // Of a handshake that has chosen, too.
 bool is_tls_1_3(const mbedtls_ssl_context&);
 
+// The number of its suite, also while it lasts; 0: none yet.
+int suite_of(const mbedtls_ssl_context&);
+
 // What a handshake has made, from which the keys of its records follow. Wiped with it.
 struct ExportedSecrets {
   std::array<uint8_t, 48> master{};  // 1.2

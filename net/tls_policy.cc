@@ -102,8 +102,9 @@ std::vector<LibraryCurve> choose_curves(const TlsOptions& options, TlsContext::F
   // The library has one list of curves for key exchange and for clients' certificates.
   constexpr uint16_t p256 = 23;
   if (options.is_verifying && std::ranges::find(ids, p256) == ids.end())
-    findings.warnings.push_back(at_position(
-        options.position, "without CurveP256, clients' certificates with keys on that curve are refused"));
+    findings.warnings.push_back(
+        at_position(options.position,
+                    "without CurveP256, TLS 1.2 refuses clients' certificates with keys on that curve"));
   return library_curves(ids);
 }
 
