@@ -4,15 +4,11 @@
 
 namespace nuncio::test {
 
-const std::vector<std::string> certificate_alerts{
-    "bad certificate",     "unsupported certificate", "certificate revoked",
-    "certificate expired", "certificate unknown",     "unknown CA",
-    "access denied",       "handshake failure",       "decrypt error"};
-
-std::string tls_with(std::string_view more, const Certificate& own, const std::string& ca_file) {
-  const std::string_view timeout = more.find("timeout:") == std::string_view::npos ? patient : "";
-  return fmt::format("tls {{ {}\n{}\n{} }}\n", tls_files(own, ca_file), timeout, more);
-}
+const std::vector<std::string> certificate_alerts{"bad certificate",     "unsupported certificate",
+                                                  "certificate revoked", "certificate expired",
+                                                  "certificate unknown", "unknown CA",
+                                                  "access denied",       "handshake failure",
+                                                  "decrypt error",       "certificate required"};
 
 std::string config_text(std::string_view text) {
   std::string result = "\"";

@@ -9,13 +9,6 @@
 
 namespace nuncio::test {
 
-// Handshakes, and with them logins, end late where a test is not about it: machines are slow.
-inline constexpr std::string_view patient = "timeout: 60";
-
-// A block `tls` of any files, patient.
-std::string tls_with(std::string_view more = "", const Certificate& own = server_certificate(),
-                     const std::string& ca_file = authority().file());
-
 // A text of the configuration, in quotes.
 std::string config_text(std::string_view text);
 
@@ -26,7 +19,7 @@ class MutualTlsTest : public TlsTest {
  protected:
   Server& start_mutual(std::string_view more, std::string_view config = "",
                        const std::vector<std::string>& flags = {}) {
-    return start_config(tls_with(more) + std::string(config), flags);
+    return start_config(tls_block(more) + std::string(config), flags);
   }
   // Logged in.
   Client connected_by(const Certificate& certificate, const Json& fields = Json::object(),

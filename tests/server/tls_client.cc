@@ -141,7 +141,9 @@ void TlsTransport::on_event(const SSL* ssl, int where, int value) {
   if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
   if ((value & 0xff) == SSL_AD_CLOSE_NOTIFY) return;
   auto* self = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
-  self->alert_ = SSL_alert_desc_string_long(value);
+  // OpenSSL 3.0 has no text for this one.
+  const bool is_required = (value & 0xff) == SSL_AD_CERTIFICATE_REQUIRED;
+  self->alert_ = is_required ? "certificate required" : SSL_alert_desc_string_long(value);
   self->problem_ = self->alert_;
 }
 

@@ -157,7 +157,7 @@ TEST_P(TlsClientCertificates, AT_42_BadCertificatesAreRefusedBeforeConnectIsLook
   const Authority ours("/CN=The Authority");
   const Authority other("/CN=Another Authority");
   const Authority impostor("/CN=The Authority");
-  start_config(tls_with("verify: true", server_certificate(), ours.file()), {"-V"});
+  start_config(tls_block("verify: true", server_certificate(), ours.file()), {"-V"});
   Client listener = connected_by(ours.client("/CN=listener"));
   subscribe(listener, ">");
   const auto with = [&](std::string_view what, const std::optional<Certificate>& certificate) {
@@ -187,7 +187,7 @@ TEST_P(TlsClientCertificates, AT_42_BadCertificatesAreRefusedBeforeConnectIsLook
 TEST_P(TlsClientCertificates, AT_42_WhoIsTrusted) {
   start_mutual("verify: true");
   const auto admits = [&](std::string_view ca_file, const Certificate& client) {
-    server().reload_config(tls_with("verify: true", server_certificate(), std::string(ca_file)));
+    server().reload_config(tls_block("verify: true", server_certificate(), std::string(ca_file)));
     return outcome(client) == "PONG";
   };
   // Only one below an authority, with its certificate sent or not.
@@ -314,7 +314,7 @@ TEST_P(TlsClientCertificates, AU_38_TheFirstNameThatIsAUser) {
   for (size_t first = 0; first < names.size(); ++first) {
     SCOPED_TRACE(names[first]);
     // In the wrong order: that of the users is of no account.
-    server().reload_config(tls_with("verify_and_map: true") +
+    server().reload_config(tls_block("verify_and_map: true") +
                            users({names.rbegin(), names.rend() - static_cast<long>(first)}));
     Client one = connected_by(certificate);
     EXPECT_EQ(who(one), names.size() - 1 - first);
@@ -371,7 +371,7 @@ TEST_P(TlsClientCertificates, AU_38_FormsOfTheDistinguishedName) {
   start_mutual("verify_and_map: true", users({"nobody"}));
   for (const Form& form : forms) {
     SCOPED_TRACE(form.text);
-    server().reload_config(tls_with("verify_and_map: true") + users({form.text}));
+    server().reload_config(tls_block("verify_and_map: true") + users({form.text}));
     EXPECT_EQ(outcome(authority().client(form.subject)), form.is_same ? "PONG" : violation);
   }
 }
@@ -552,7 +552,7 @@ TEST_P(TlsClientCertificates, AU_38_ATokenOrASingleUserIsMappedToByNobody) {
 // The reference lets in everybody who has a certificate.
 TEST_P(TlsClientCertificates, AU_38_WithoutUsersThereIsNobodyToMapTo) {
   NUNCIO_OURS_ONLY();
-  const Finished start = run_server({.config = tls_with("verify_and_map: true")});
+  const Finished start = run_server({.config = tls_block("verify_and_map: true")});
   EXPECT_NE(start.exit_status, 0);
   EXPECT_THAT(start.err, testing::HasSubstr("verify_and_map needs a users array"));
 }

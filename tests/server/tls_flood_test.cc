@@ -122,7 +122,7 @@ TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesHurtNobody) {
 
 TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesEndOnTime) {
   // Logging in may take longer: what ends here is the handshake.
-  start_config(tls_with("timeout: 1") + "authorization { user: anna, password: p, timeout: 60 }\n", {"-D"});
+  start_config(tls_block("timeout: 1") + "authorization { user: anna, password: p, timeout: 60 }\n", {"-D"});
   Client steady = tls_connected(user("anna", "p"));
   std::vector<Client> stalled;
   for (size_t i = 0; i < scaled(40); ++i)
@@ -136,7 +136,7 @@ TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesEndOnTime) {
 
 // One byte now and then is no progress.
 TEST_P(TlsFlood, AT_18_OP_40_ASlowHandshakeEndsOnTime) {
-  start_config(tls_with("timeout: 1"));
+  start_config(tls_block("timeout: 1"));
   Client one = client();
   const std::string hello = one.client_hello();
   // Until the server has closed; a ClientHello has some 300 bytes.
@@ -236,7 +236,7 @@ TEST_P(TlsFlood, AT_18_TooManyHandshakesAtOnce) {
   if (limit.rlim_max < 2 * count) GTEST_SKIP() << "too few descriptors";
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  start({.config = tls_with(""), .process = {.descriptors_max = limit.rlim_max}});
+  start({.config = tls_block(""), .process = {.descriptors_max = limit.rlim_max}});
   std::vector<Client> all;
   for (size_t i = 0; i < count; ++i) {
     all.push_back(client());

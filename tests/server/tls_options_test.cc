@@ -171,7 +171,12 @@ TEST_P(TlsBlock, CF_59_PlainTextBesideTls) {
   tls_client().connect_refused(user("anna", "wrong"));
   // The time of a handshake is no limit to who starts none: here the login's is, and it is in clear.
   client().expect_error_and_close("Authentication Timeout");
-  // The first byte decides, and comes alone.
+  plain.ping();
+  sealed.ping();
+}
+
+TEST_P(TlsBlock, CF_59_TheFirstByteDecidesAndMayComeAlone) {
+  start_tls("", "allow_non_tls: true\nauthorization { user: anna, password: S3cret, timeout: 60 }\n");
   Client slow = client();
   slow.info();
   for (const char byte : std::string("CONNECT {\"user\":\"anna\",\"pass\":\"S3cret\",\"verbose\":false}\r\n"))
@@ -181,8 +186,6 @@ TEST_P(TlsBlock, CF_59_PlainTextBesideTls) {
   for (const char byte : slow_hello.client_hello()) slow_hello.send_raw({&byte, 1});
   slow_hello.finish_tls();
   slow_hello.connect_ok(user("anna", "S3cret"));
-  plain.ping();
-  sealed.ping();
 }
 
 TEST_P(TlsBlock, CF_59_AStalledHandshakeEndsHereToo) {

@@ -41,7 +41,7 @@ class Material {
     copy(own.key_file, files_.key_file);
   }
   void put_ca(const Authority& ca) { copy(ca.file(), ca_); }
-  std::string tls(std::string_view more = "") const { return tls_with(more, files_, ca_); }
+  std::string tls(std::string_view more = "") const { return tls_block(more, files_, ca_); }
   const Certificate& files() const { return files_; }
 
  private:
@@ -78,11 +78,11 @@ NUNCIO_ON_EVERY_BACKEND(TlsReload);
 // --- certificates and authorities ---
 
 TEST_P(TlsReload, OP_37_NewConnectionsGetTheNewCertificate) {
-  start_config(tls_with("", server_named("first")));
+  start_config(tls_block("", server_named("first")));
   Client one = tls_connected();
   Client two = tls_connected();
   EXPECT_EQ(server_subject(), "CN=first");
-  server().reload_config(tls_with("", server_named("second")));
+  server().reload_config(tls_block("", server_named("second")));
   EXPECT_EQ(server_subject(), "CN=second");
   expect_conversation(one, two);
   Client three = tls_connected();
@@ -104,16 +104,16 @@ TEST_P(TlsReload, OP_37_TheSameNamesWithNewContents) {
 }
 
 TEST_P(TlsReload, OP_37_AnotherKindOfKey) {
-  start_config(tls_with());
+  start_config(tls_block());
   Client one = tls_connected();
-  server().reload_config(tls_with("", authority().server(KeyType::rsa2048)));
+  server().reload_config(tls_block("", authority().server(KeyType::rsa2048)));
   Client two = tls_connected(Json::object(), {.version_max = "1.2"});
   EXPECT_THAT(two.tls().cipher_suite(), testing::HasSubstr("_RSA_"));
   expect_conversation(one, two);
 }
 
 TEST_P(TlsReload, OP_37_AReloadOfTheSameFiles) {
-  start_config(tls_with("verify: true"));
+  start_config(tls_block("verify: true"));
   const Certificate anna = authority().client("/CN=anna");
   Client one = connected_by(anna);
   for (int i = 0; i < 3; ++i) server().reload();
@@ -158,7 +158,7 @@ TEST_P(TlsReload, OP_33_ARevocationList) {
 // --- what is refused ---
 
 TEST_P(TlsReload, OP_35_WhatCannotBeLoadedChangesNothing) {
-  start_config(tls_with("", server_named("first")));
+  start_config(tls_block("", server_named("first")));
   Client one = tls_connected();
   Client two = tls_connected();
   const Certificate second = server_named("second");
@@ -171,13 +171,13 @@ TEST_P(TlsReload, OP_35_WhatCannotBeLoadedChangesNothing) {
   };
   const std::string ca = authority().file();
   for (const Bad& bad : {
-           Bad{tls_with("", files_of(second.file, server_certificate().key_file)), second.file},
-           Bad{tls_with("", files_of(missing, second.key_file)), missing, true},
-           Bad{tls_with("", files_of(second.file, missing)), missing, true},
-           Bad{tls_with("", files_of(nonsense, second.key_file)), nonsense},
-           Bad{tls_with("", files_of(second.file, nonsense)), nonsense},
-           Bad{tls_with("verify: true", second, missing), missing, true},
-           Bad{tls_with("verify: true", second, nonsense), nonsense},
+           Bad{tls_block("", files_of(second.file, server_certificate().key_file)), second.file},
+           Bad{tls_block("", files_of(missing, second.key_file)), missing, true},
+           Bad{tls_block("", files_of(second.file, missing)), missing, true},
+           Bad{tls_block("", files_of(nonsense, second.key_file)), nonsense},
+           Bad{tls_block("", files_of(second.file, nonsense)), nonsense},
+           Bad{tls_block("verify: true", second, missing), missing, true},
+           Bad{tls_block("verify: true", second, nonsense), nonsense},
        }) {
     SCOPED_TRACE(bad.config);
     const std::string text = server().reload_refused(bad.config);
@@ -187,7 +187,7 @@ TEST_P(TlsReload, OP_35_WhatCannotBeLoadedChangesNothing) {
     EXPECT_EQ(server_subject(), "CN=first");
     expect_conversation(one, two);
   }
-  server().reload_config(tls_with("", second));
+  server().reload_config(tls_block("", second));
   EXPECT_EQ(server_subject(), "CN=second");
 }
 
@@ -216,7 +216,7 @@ TEST_P(TlsReload, OP_35_ABrokenRevocationList) {
   const Certificate berta = authority().client("/CN=berta");
   TempFile list(read_file(authority().revocation_list({berta})), ".pem");
   const std::string config =
-      tls_with("verify: true") + fmt::format("nuncio {{ tls_revocation_file: \"{}\" }}\n", list.path());
+      tls_block("verify: true") + fmt::format("nuncio {{ tls_revocation_file: \"{}\" }}\n", list.path());
   start_config(config);
   list.write("nonsense");
   EXPECT_THAT(server().reload_refused(config), testing::HasSubstr(list.path()));
@@ -229,16 +229,16 @@ TEST_P(TlsReload, OP_34_WhoClientsAreStaysDecided) {
   const Certificate anna = authority().client("/CN=anna");
   start_mutual("verify: true", logins);
   Client bob = connected_by(anna, user("bob", "p"));
-  EXPECT_EQ(server().reload_refused(tls_with("verify_and_map: true") + logins),
+  EXPECT_EQ(server().reload_refused(tls_block("verify_and_map: true") + logins),
             "config reload not supported for TLSMap: old=false, new=true");
-  EXPECT_EQ(server().reload_refused(tls_with("verify: true") + logins + "allow_non_tls: true\n"),
+  EXPECT_EQ(server().reload_refused(tls_block("verify: true") + logins + "allow_non_tls: true\n"),
             "config reload not supported for AllowNonTLS: old=false, new=true");
   EXPECT_EQ(outcome(anna, user("bob", "p")), "PONG");
   bob.ping();
 
   start_mutual("verify_and_map: true", logins);
   Client mapped = connected_by(anna);
-  for (const std::string& tls : {tls_with("verify: true"), std::string()}) {
+  for (const std::string& tls : {tls_block("verify: true"), std::string()}) {
     EXPECT_EQ(server().reload_refused(tls + logins),
               "config reload not supported for TLSMap: old=true, new=false");
   }
@@ -252,7 +252,7 @@ TEST_P(TlsReload, OP_33_TlsIsAddedAndTakenAway) {
   start_config("max_payload: 50000\n");
   Client plain = connected();
   Client other = connected();
-  server().reload_config("max_payload: 50000\n" + tls_with());
+  server().reload_config("max_payload: 50000\n" + tls_block());
   expect_conversation(plain, other);
   EXPECT_EQ(client().info().value("tls_required", false), true);
   Client refused = client();
@@ -268,15 +268,15 @@ TEST_P(TlsReload, OP_33_TlsIsAddedAndTakenAway) {
 
 TEST_P(TlsReload, OP_33_VerifyIsSwitchedOnAndOff) {
   const Certificate anna = authority().client("/CN=anna");
-  start_config(tls_with());
+  start_config(tls_block());
   Client without = tls_connected();
   Client with = connected_by(anna);
-  server().reload_config(tls_with("verify: true"));
+  server().reload_config(tls_block("verify: true"));
   expect_conversation(without, with);
   EXPECT_EQ(client().info().value("tls_verify", false), true);
   EXPECT_THAT(outcome(), testing::AnyOfArray(certificate_alerts));
   EXPECT_EQ(outcome(anna), "PONG");
-  server().reload_config(tls_with());
+  server().reload_config(tls_block());
   EXPECT_EQ(client().info().value("tls_verify", false), false);
   EXPECT_EQ(outcome(), "PONG");
   expect_conversation(without, with);
@@ -286,7 +286,7 @@ TEST_P(TlsReload, AU_39_PinnedKeysAreChanged) {
   const Certificate anna = authority().client("/CN=anna");
   const Certificate berta = authority().client("/CN=berta");
   const auto pinned = [](const Certificate& one) {
-    return tls_with(fmt::format("verify: true, pinned_certs: [\"{}\"]", one.key_digest));
+    return tls_block(fmt::format("verify: true, pinned_certs: [\"{}\"]", one.key_digest));
   };
   start_config(pinned(anna));
   EXPECT_EQ(outcome(anna), "PONG");
@@ -300,19 +300,19 @@ TEST_P(TlsReload, AU_39_AU_66_WhoseKeyIsPinnedNoLongerIsClosed) {
   NUNCIO_OURS_ONLY();  // 2.9.10 judges by the set before: it closes them one reload late
   const Certificate anna = authority().client("/CN=anna");
   const Certificate berta = authority().client("/CN=berta");
-  start_config(tls_with("verify: true"));
+  start_config(tls_block("verify: true"));
   Client one = connected_by(anna);
   Client two = connected_by(berta);
-  server().reload_config(tls_with(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)));
+  server().reload_config(tls_block(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)));
   one.expect_closed();
   two.ping();
 }
 
 // A handshake that begins late enough to know it.
 TEST_P(TlsReload, OP_33_TheTimeoutOfHandshakes) {
-  start_config(tls_with("timeout: 60"));
+  start_config(tls_block("timeout: 60"));
   Client patient_one = tls_connected();
-  server().reload_config(tls_with("timeout: 0.4") + "authorization { timeout: 60 }\n");
+  server().reload_config(tls_block("timeout: 0.4") + "authorization { timeout: 60 }\n");
   Client stalled = client();
   stalled.send_raw(stalled.client_hello().substr(0, 50));
   EXPECT_EQ(stalled.read_to_end(), "");
@@ -327,7 +327,7 @@ TEST_P(TlsReload, AU_66_AMappedUserIsRemoved) {
   start_mutual("verify_and_map: true", first);
   Client anna = connected_by(authority().client("/CN=anna"));
   Client berta = connected_by(authority().client("/CN=berta"));
-  server().reload_config(tls_with("verify_and_map: true") +
+  server().reload_config(tls_block("verify_and_map: true") +
                          "authorization { users = [ {user: \"CN=berta\"}, {user: \"CN=carl\"} ] }\n");
   expect_revoked(anna);
   berta.ping();
@@ -337,7 +337,7 @@ TEST_P(TlsReload, AU_66_AMappedUserIsRemoved) {
 
 TEST_P(TlsReload, AU_66_AU_67_RightsOfAMappedUserChange) {
   const auto config = [](std::string_view rights) {
-    return tls_with("verify_and_map: true") +
+    return tls_block("verify_and_map: true") +
            fmt::format(
                "authorization {{ users = [ {{user: \"anna@x.org\", permissions: {{ {} }} }},\n"
                "{{user: \"CN=berta\"}} ] }}\n",
@@ -359,7 +359,7 @@ TEST_P(TlsReload, AU_66_AU_67_RightsOfAMappedUserChange) {
 
 TEST_P(TlsReload, AU_66_AMappedUserGetsAPassword) {
   const auto config = [](std::string_view more) {
-    return tls_with("verify_and_map: true") +
+    return tls_block("verify_and_map: true") +
            fmt::format("authorization {{ users = [ {{user: \"CN=anna\"{}}}, {{user: \"CN=berta\"}} ] }}\n",
                        more);
   };
@@ -381,7 +381,7 @@ TEST_P(TlsReload, AU_66_AMappedUserGetsAPassword) {
 
 TEST_P(TlsReload, AU_66_AMappedUserMovesToAnotherAccount) {
   const auto config = [](std::string_view first, std::string_view second) {
-    return tls_with("verify_and_map: true") +
+    return tls_block("verify_and_map: true") +
            fmt::format(
                "accounts {{ A {{ users = [ {{user: \"{}\"}} ] }}, B {{ users = [ {{user: \"{}\"}} ] }} }}\n",
                first, second);
@@ -396,7 +396,7 @@ TEST_P(TlsReload, AU_66_AMappedUserMovesToAnotherAccount) {
 // Another user fits the certificate better now; who is logged in stays who it is.
 TEST_P(TlsReload, AU_66_ABetterMatchAppears) {
   const auto config = [](std::string_view more) {
-    return tls_with("verify_and_map: true") +
+    return tls_block("verify_and_map: true") +
            fmt::format("authorization {{ users = [ {{user: \"CN=anna\"}}{} ] }}\n", more);
   };
   start_config(config(""));
@@ -420,11 +420,11 @@ TEST_P(TlsReload, OP_33_TicketsOfBeforeLetNobodyIn) {
     std::optional<Certificate> certificate;
   };
   for (const Change& change : {
-           Change{tls_with("verify: true"), tls_with("verify: true", server_certificate(), other.file()),
+           Change{tls_block("verify: true"), tls_block("verify: true", server_certificate(), other.file()),
                   anna},
-           Change{tls_with("verify: true"),
-                  tls_with(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)), anna},
-           Change{tls_with(), tls_with("verify: true"), std::nullopt},
+           Change{tls_block("verify: true"),
+                  tls_block(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)), anna},
+           Change{tls_block(), tls_block("verify: true"), std::nullopt},
        }) {
     for (const char* version : {"1.2", "1.3"}) {
       SCOPED_TRACE(change.after);
@@ -456,7 +456,7 @@ TEST_P(TlsReload, OP_33_TicketsOfTheRevoked) {
 // --- at the same time ---
 
 TEST_P(TlsReload, OP_37_HandshakesUnderWayEndWell) {
-  start_config(tls_with("", server_named("first")));
+  start_config(tls_block("", server_named("first")));
   const auto hello_of = [&](Client& one) { return one.client_hello(); };
   Client greeted = client();
   greeted.info();
@@ -465,7 +465,7 @@ TEST_P(TlsReload, OP_37_HandshakesUnderWayEndWell) {
   half.send_raw(half_hello.substr(0, 50));
   Client whole = client();
   whole.send_raw(hello_of(whole));
-  server().reload_config(tls_with("", server_named("second")));
+  server().reload_config(tls_block("", server_named("second")));
   greeted.start_tls();
   half.send_raw(half_hello.substr(50));
   half.finish_tls();
@@ -492,14 +492,14 @@ TEST_P(TlsReload, OP_33_HandshakesUnderWayAnswerToTheNewRules) {
     std::optional<Certificate> certificate;
     bool is_let_in = false;
   };
-  const std::string verifying = tls_with("verify: true");
+  const std::string verifying = tls_block("verify: true");
   const std::vector<Change> changes{
-      {verifying, tls_with("verify: true", server_certificate(), Authority("/CN=other").file()), anna},
+      {verifying, tls_block("verify: true", server_certificate(), Authority("/CN=other").file()), anna},
       {verifying, verifying + revoking, anna},
-      {verifying, tls_with(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)), anna},
-      {tls_with(), verifying, std::nullopt},
-      {verifying, tls_with("verify: true", server_named("second")), anna, true},
-      {verifying, tls_with(), anna, true},
+      {verifying, tls_block(fmt::format("verify: true, pinned_certs: [\"{}\"]", berta.key_digest)), anna},
+      {tls_block(), verifying, std::nullopt},
+      {verifying, tls_block("verify: true", server_named("second")), anna, true},
+      {verifying, tls_block(), anna, true},
   };
   for (const Change& change : changes) {
     SCOPED_TRACE(change.after);
@@ -528,7 +528,7 @@ TEST_P(TlsReload, OP_33_HandshakesUnderWayAnswerToTheNewRules) {
 
 TEST_P(TlsReload, OP_37_HandshakesDuringManyReloads) {
   const std::vector<Certificate> certificates{server_named("even"), server_named("odd")};
-  const auto config = [&](size_t round) { return tls_with("", certificates[round % 2]); };
+  const auto config = [&](size_t round) { return tls_block("", certificates[round % 2]); };
   start_config(config(0));
   Client one = tls_connected();
   Client two = tls_connected();
@@ -575,7 +575,7 @@ TEST_P(TlsReload, OP_36_APlanTellsOfTls) {
   server().config_file().write(material.tls("verify: true"));
   EXPECT_THAT(plan(), testing::HasSubstr("tls"));
   EXPECT_EQ(server_subject(), "CN=first");
-  server().config_file().write(tls_with("", files_of(material.files().file, "/nonexistent")));
+  server().config_file().write(tls_block("", files_of(material.files().file, "/nonexistent")));
   const Finished broken = run(server_binary(), {"--reload-plan", std::to_string(server().pid())});
   EXPECT_THAT(broken.out + broken.err, testing::HasSubstr("/nonexistent"));
 }
@@ -585,7 +585,7 @@ TEST_P(TlsReload, OP_36_APlanTellsWhichMappedUsersGo) {
   start_mutual("verify_and_map: true",
                "authorization { users = [ {user: \"CN=anna\"}, {user: \"CN=berta\"} ] }\n");
   Client anna = connected_by(authority().client("/CN=anna"));
-  server().config_file().write(tls_with("verify_and_map: true") +
+  server().config_file().write(tls_block("verify_and_map: true") +
                                "authorization { users = [ {user: \"CN=berta\"} ] }\n");
   const Finished plan = run(server_binary(), {"--reload-plan", std::to_string(server().pid())});
   EXPECT_THAT(plan.out, testing::HasSubstr("\"CN=anna\" would be closed"));
@@ -594,9 +594,9 @@ TEST_P(TlsReload, OP_36_APlanTellsWhichMappedUsersGo) {
 
 TEST_P(TlsReload, OP_37_TheLogSaysWhenCertificatesExpire) {
   NUNCIO_OURS_ONLY();
-  start_config(tls_with("", server_named("first")));
+  start_config(tls_block("", server_named("first")));
   server().wait_for_log("TLS certificate \"CN=first\" expires on ");
-  server().reload_config(tls_with("", server_named("second")));
+  server().reload_config(tls_block("", server_named("second")));
   server().wait_for_log("TLS certificate \"CN=second\" expires on ");
 }
 
@@ -607,10 +607,10 @@ TEST_P(TlsReload, OP_37_AWarningForAnExpiredCertificate) {
         {.subject = "/CN=old", .names = {"DNS:localhost"}, .usages = {"serverAuth"}, .validity = validity});
   };
   const Certificate old = with(expired);
-  start_config(tls_with("", old));
+  start_config(tls_block("", old));
   server().wait_for_log(fmt::format("certificate file \"{}\": expired on ", old.file));
   const Certificate early = with(not_yet_valid);
-  server().reload_config(tls_with("", early));
+  server().reload_config(tls_block("", early));
   server().wait_for_log(fmt::format("certificate file \"{}\": not valid before ", early.file));
 }
 

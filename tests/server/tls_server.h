@@ -18,9 +18,14 @@ inline std::string tls_files(const Certificate& own = server_certificate(),
   return fmt::format("cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\"", own.file, own.key_file, ca_file);
 }
 
-// A block `tls` with the usual files and further entries.
-inline std::string tls_block(std::string_view more = "") {
-  return fmt::format("tls {{ {}\n{} }}\n", tls_files(), more);
+// Handshakes, and with them logins, end late where a test is not about it: machines are slow.
+inline constexpr std::string_view patient = "timeout: 60";
+
+// A block `tls` of these files and further entries; patient, unless they name a timeout.
+inline std::string tls_block(std::string_view more = "", const Certificate& own = server_certificate(),
+                             const std::string& ca_file = authority().file()) {
+  const std::string_view timeout = more.find("timeout:") == std::string_view::npos ? patient : "";
+  return fmt::format("tls {{ {}\n{}\n{} }}\n", tls_files(own, ca_file), timeout, more);
 }
 
 class TlsTest : public ServerTest {
