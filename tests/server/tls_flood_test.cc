@@ -66,6 +66,10 @@ class TlsFlood : public MutualTlsTest {
 };
 NUNCIO_ON_EVERY_BACKEND_AND_WORKERS(TlsFlood, 1, 2, 4);
 
+// The queue of handshakes is one for all workers, and filling it keeps the machine busy.
+using TlsQueue = MutualTlsTest;
+NUNCIO_ON_EVERY_BACKEND(TlsQueue);
+
 // All have sent their ClientHello before the first goes on.
 TEST_P(TlsFlood, AT_18_OP_39_AStormOfHandshakesIsLetIn) {
   start_mutual("verify: true");
@@ -228,9 +232,9 @@ TEST_P(TlsFlood, AT_18_TheRateIsLimited) {
 
 // More handshakes at once than may wait for their turn: some are refused, in order, and none hangs. Others'
 // get in beside them, and everybody does afterwards.
-TEST_P(TlsFlood, AT_18_TooManyHandshakesAtOnce) {
+TEST_P(TlsQueue, AT_18_TooManyHandshakesAtOnce) {
   NUNCIO_OURS_ONLY();  // the reference lets any number wait
-  constexpr size_t count = 1500;
+  constexpr size_t count = 1200;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_max < 2 * count) GTEST_SKIP() << "too few descriptors";
