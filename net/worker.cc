@@ -94,6 +94,7 @@ void Worker::run(std::string* why_not, std::atomic<int>* started) {
       take_results();
       recheck_some();
       if (execute(events)) fire_timers();
+      if (is_stop_asked_ && !is_stopping_) begin_stop();  // what was sent before has been drained (OP-5)
     } else {
       ++turns_held_back_;
       hold_back(events);
@@ -252,7 +253,7 @@ void Worker::take_controls() {
     } else if (const auto* task = std::get_if<Task>(&control)) {
       task->run(*this);
     } else if (std::holds_alternative<Stop>(control)) {
-      begin_stop();
+      is_stop_asked_ = true;
     } else if (state_.refresh()) {  // published behind this turn's first look
       pick_up_state();
     }

@@ -195,6 +195,7 @@ class alignas(128) Worker {
   std::atomic<bool> is_asleep_{false};
 
   unsigned turns_held_back_ = 0;  // in a row
+  bool is_stop_asked_ = false;
   bool is_stopping_ = false;
   int64_t stop_by_ns_ = 0;
   int64_t refusal_window_ns_ = 0;
