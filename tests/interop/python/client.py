@@ -30,7 +30,8 @@ async def dial(servers=None, **options):
     if servers is None:
         servers = url("USERS_PORT")
         options = {"user": env("USER"), "password": env("PASSWORD"), **options}
-    nc = await nats.connect(servers, **{"allow_reconnect": False, "error_cb": ignore, **options})
+    patient = {"allow_reconnect": False, "error_cb": ignore, "connect_timeout": DEADLINE_S}
+    nc = await nats.connect(servers, **{**patient, **options})
     connections.append(nc)
     return nc
 
