@@ -163,7 +163,8 @@ TEST_P(TlsBlock, CF_58_TimeoutsAreSecondsOrDurations) {
 }
 
 TEST_P(TlsBlock, CF_59_PlainTextBesideTls) {
-  start_tls("timeout: 2", "allow_non_tls: true\nauthorization { user: anna, password: S3cret, timeout: 3 }\n");
+  start_tls("timeout: 2",
+            "allow_non_tls: true\nauthorization { user: anna, password: S3cret, timeout: 3 }\n");
   Client plain = connected(user("anna", "S3cret"));
   Client sealed = tls_connected(user("anna", "S3cret"));
   client().connect_refused(user("anna", "wrong"));
