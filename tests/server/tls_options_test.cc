@@ -136,7 +136,7 @@ TEST_P(TlsBlock, CF_58_UnknownChoicesAreErrors) {
 
 // Whatever it waits for: the first byte, the rest of a ClientHello, the client's answer.
 TEST_P(TlsBlock, CF_58_TheTimeoutEndsStalledHandshakes) {
-  start_tls("timeout: 0.5", "", {"-D"});
+  start_tls("timeout: 2", "", {"-D"});
   for (const char* text : {"1.2", "1.3"}) {
     Client silent = client();
     silent.info();
@@ -240,7 +240,7 @@ TEST_P(TlsBlock, CF_58_SeveralCertificates) {
 // Newer than 2.9.10.
 TEST_P(TlsBlock, CF_58_HandshakeFirst) {
   NUNCIO_OURS_ONLY();
-  start_tls("handshake_first: true, timeout: 0.5");
+  start_tls("handshake_first: true, timeout: 2");
   TlsSettings first;
   first.is_handshake_first = true;
   Client one = tls_client(first);
@@ -292,7 +292,7 @@ TEST_P(TlsBlock, CF_59_PlainTextAfterTheFallback) {
 // Without a fallback nobody is told that plain text would do, and so it does not.
 TEST_P(TlsBlock, CF_59_HandshakeFirstLeavesNoPlainText) {
   NUNCIO_OURS_ONLY();
-  start_tls("handshake_first: true, timeout: 0.5", "allow_non_tls: true\n");
+  start_tls("handshake_first: true, timeout: 2", "allow_non_tls: true\n");
   TlsSettings first;
   first.is_handshake_first = true;
   Client sealed = tls_client(first);
