@@ -266,7 +266,7 @@ TEST_P(TlsDelivery, CP_62_AMerelySlowReaderLosesNothing) {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   const size_t messages = 150;  // more would be slower than merely slow
 #else
-  const size_t messages = 600;  // 38 MB, more than four times max_pending
+  const size_t messages = 300;  // 19 MB, more than twice max_pending
 #endif
   const std::string payload = random_text(64000);
   together({[&] {
