@@ -92,7 +92,8 @@ void TlsMaterial::load(const TlsOptions& options, Findings& findings) {
     judge_own(files, *pair, findings);
     pairs.push_back(std::move(pair));
   }
-  if (options.is_verifying) load_trust(options, *this, findings);
+  // Without `verify` it judges nobody, but a file that cannot be read is a mistake all the same.
+  if (options.is_verifying || !options.ca_file.empty()) load_trust(options, *this, findings);
   if (!options.revocation_file.empty()) load_revoked(options, *this, findings);
   trust_fingerprint = trust_fingerprint_of(*this);
   fingerprint = fingerprint_of(*this);

@@ -30,7 +30,7 @@ struct TlsMaterial {
   TlsMaterial& operator=(const TlsMaterial&) = delete;
 
   std::vector<std::unique_ptr<Pair>> pairs;
-  mbedtls_x509_crt trust;  // empty unless clients are verified
+  mbedtls_x509_crt trust;  // judges nobody unless clients are verified
   bool is_system_trust = false;
   mbedtls_x509_crl revoked;
   std::string trust_fingerprint;  // of authorities and lists

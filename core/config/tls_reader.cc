@@ -238,7 +238,7 @@ void settle_pairs(Block& block, Reader& reader, const Entry& entry) {
   if (has_cert != has_key) {
     reader.error(entry,
                  fmt::format("missing '{}' in TLS configuration", has_cert ? "key_file" : "cert_file"));
-  } else if (has_cert && block.certs != nullptr) {
+  } else if (has_cert && block.certs != nullptr && !block.certs->value.items.empty()) {
     reader.error(*block.certs, "cannot combine 'cert_file' option with 'certs' option");
   } else if (has_cert) {
     block.tls.pairs.push_back(std::move(block.pair));

@@ -135,6 +135,7 @@ TEST_F(ConfigTls, CF_58_CertificatesAndKeysComeInPairs) {
   EXPECT_EQ(error("tls { key_file: \"a\" }"), "t.conf:1:5: missing 'cert_file' in TLS configuration");
   EXPECT_THAT(error(block("certs: [{cert_file: a, key_file: b}]")),
               HasSubstr("cannot combine 'cert_file' option with 'certs' option"));
+  EXPECT_EQ(tls(block("certs: []")).pairs.size(), 1u);
   EXPECT_EQ(error("tls { certs: [{cert_file: a, key_file: b}, {cert_file: c}] }"),
             "t.conf:1:44: an entry of certs needs both 'cert_file' and 'key_file'");
   EXPECT_THAT(error("tls { certs: [] }"), HasSubstr("needs cert_file and key_file"));

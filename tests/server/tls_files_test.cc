@@ -54,8 +54,12 @@ TEST_P(TlsFiles, CF_58_AFileThatMayNotBeReadIsNamed) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs to become another user";
   const ProgramCopy program;
   const TempFile config(tls_block());  // of a directory that only root may enter
+  std::filesystem::permissions(config.path(), std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
   const Finished end = run(program.path(), {"-c", config.path()}, {.without_root = true});
   EXPECT_EQ(end.exit_status, 1);
+  EXPECT_THAT(end.err, HasSubstr(server_certificate().file));
+  EXPECT_THAT(end.err, testing::ContainsRegex("[Pp]ermission denied"));
 }
 
 TEST_P(TlsFiles, CF_58_KeyAndCertificateThatDoNotMatchAreNamed) {
@@ -70,6 +74,14 @@ TEST_P(TlsFiles, CF_58_HalfAPairIsAnError) {
   const Certificate& own = server_certificate();
   expect_named(fmt::format("tls {{ cert_file: \"{}\" }}\n", own.file), "key_file");
   expect_named(fmt::format("tls {{ key_file: \"{}\" }}\n", own.key_file), "cert_file");
+}
+
+// Without `verify` nobody is judged by it, and a name that is wrong is a mistake all the same.
+TEST_P(TlsFiles, CF_58_AnAuthorityThatIsNotThereIsNamedInAnyCase) {
+  const Certificate& own = server_certificate();
+  const TempDirectory directory;
+  const std::string bad = directory / "missing.pem";
+  expect_named(fmt::format("tls {{ {} }}\n", tls_files(own, bad)), bad);
 }
 
 // The reference starts and then refuses every handshake.
