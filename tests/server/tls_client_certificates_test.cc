@@ -221,7 +221,7 @@ TEST_P(TlsClientCertificates, AT_42_NoCertificateButAPassword) {
               testing::AnyOfArray(certificate_alerts));
 }
 
-TEST_P(TlsClientCertificates, AT_42_TheCloseIsAHandshakeFailure) {
+TEST_P(TlsClientCertificates, AT_42_CP_68_TheCloseIsAHandshakeFailure) {
   start_mutual("verify: true", "", {"-D"});
   Client one = client();
   const std::string address = one.address();
@@ -393,7 +393,7 @@ TEST_P(TlsClientCertificates, AU_38_NamesMatchExactly) {
 }
 
 // A name that a C library would cut short.
-TEST_P(TlsClientCertificates, AU_38_AT_42_NamesWithANul) {
+TEST_P(TlsClientCertificates, AU_38_AT_44_NamesWithANul) {
   using std::string_literals::operator""s;
   start_mutual("verify_and_map: true", users({"anna@x.org", "one.example", "urn:x:one", "CN=anna"}));
   for (const std::string& name :
