@@ -157,6 +157,10 @@ int serve(const CommandLine& command_line) {
 
   RuntimeFile pid_file, ports_file;
   std::string problem = server.start(configuration);
+  // The server's alone from now on: what a reload replaces, private keys among it, must not stay here.
+  configuration.table.reset();
+  configuration.accounts.reset();
+  configuration.tls.reset();
   if (problem.empty() && !options.pid_file.empty())
     problem = pid_file.write(options.pid_file, std::to_string(getpid()));
   if (problem.empty() && !options.ports_file_dir.empty()) {

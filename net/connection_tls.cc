@@ -120,6 +120,8 @@ void ConnectionTls::open() {
   received_ = {};
   if (!is_pinned()) return fail("certificate not pinned");
   if (!is_trusted_still()) return fail("other certificates are trusted since a reload");
+  // Its keys and lists would otherwise outlive many reloads.
+  context_.reset();
   state_ = State::open;
   record_max_ = session_->record_size();
   clear_bytes_ = connection_.outbox.pending();  // the last of the handshake

@@ -77,7 +77,7 @@ class ConnectionTls {
   void release_chunks();
 
   Connection& connection_;
-  std::shared_ptr<const TlsContext> context_;
+  std::shared_ptr<const TlsContext> context_;  // null when open
   const bool admits_plain_;
   State state_ = State::waiting;
   bool has_greeted_;           // INFO went out in clear

@@ -11,7 +11,7 @@ namespace nuncio::net {
 
 // First a handshake, then records; never both.
 struct TlsSession::Engine {
-  std::shared_ptr<const TlsContext> context;
+  std::shared_ptr<const TlsContext> context;  // until the handshake is done, as the next
   std::unique_ptr<TlsHandshake> handshake;
   std::optional<TlsRecords> records;
   std::unique_ptr<const auth::PeerCertificate> peer;
@@ -48,6 +48,7 @@ void TlsSession::Engine::finish() {
   handshake->get_traffic(traffic);
   records.emplace(traffic);
   handshake.reset();
+  context.reset();
 }
 
 const std::string& TlsSession::problem() const {

@@ -254,6 +254,18 @@ TEST_P(TlsCipherTest, RecordsBehindTheHandshakeAreLeft) {
 INSTANTIATE_TEST_SUITE_P(All, TlsCipherTest, testing::ValuesIn(ciphers()),
                          [](const auto& cipher) { return std::string(cipher.param.name); });
 
+// Or every reload would leave the keys and lists of before in memory for as long as one client of then stays.
+TEST(TlsSession, OP_37_ItsContextMayGoWhenTheHandshakeIsDone) {
+  auto context = server_files().context();
+  const std::weak_ptr<const TlsContext> watched = context;
+  Connection to({}, std::move(context));
+  EXPECT_TRUE(watched.expired());
+  to.client.write("PING\r\n");
+  EXPECT_EQ(read_all(to.session, to.client.take_output()), "PING\r\n");
+  to.client.put_input(encrypt(to.session, "PONG\r\n"));
+  EXPECT_EQ(to.client.read(), "PONG\r\n");
+}
+
 TEST(TlsSession, AT_18_AnotherHandshakeIsRefused) {
   Connection to({.version_max = TLS1_2_VERSION});
   SSL_renegotiate(to.client.ssl());

@@ -1,8 +1,11 @@
 // What a login leaves in the memory of the server: nothing of a password that is configured as a hash
-// (AT-41). One that is configured in plain text stays among the options, of course. Only root may look.
+// (AT-41). One that is configured in plain text stays among the options, of course. And what a reload leaves
+// of the private key that it replaces. Only root may look.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
 #include <unistd.h>
 
 #include <cinttypes>
@@ -11,6 +14,7 @@
 
 #include "harness.h"
 #include "logins.h"
+#include "tls_server.h"
 
 namespace nuncio::test {
 namespace {
@@ -83,6 +87,21 @@ std::string connect_line(const Json& fields) {
   return "CONNECT " + all.dump() + "\r\nPING\r\n";
 }
 
+// The secret number of a key, the lowest byte first, as the server's library has it.
+std::string number_of(const Certificate& own) {
+  const std::string text = read_file(own.key_file);
+  BIO* file = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(file, nullptr, nullptr, nullptr);
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &number);
+  std::string bytes(32, '\0');
+  BN_bn2lebinpad(number, reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  BN_free(number);
+  EVP_PKEY_free(key);
+  BIO_free(file);
+  return bytes;
+}
+
 TEST_P(LoginsInMemory, AT_41_NothingOfAPasswordStaysAfterItsLogin) {
   const std::string brief = "qF7w-brief-Needle";
   const std::string lengthy = "mZ2x-lengthy-Needle-" + std::string(30, 'w') + "-of-a-password";
@@ -132,6 +151,26 @@ TEST_P(LoginsInMemory, AT_41_NothingStaysOfAClientTooMany) {
   two.expect_error_and_close("maximum connections exceeded");
   one.ping();
   expect_gone("qF7w-Needle-of-one-too-many");
+}
+
+// Although somebody is connected since before.
+TEST_P(LoginsInMemory, OP_37_NothingOfAPrivateKeyStaysAfterItsReplacement) {
+  const Certificate before = authority().server();
+  const Certificate after = authority().server();
+  start_config(tls_block("", before));
+  const auto connected_by_tls = [&] {
+    Client one = client();
+    one.start_tls().connect_ok();
+    return one;
+  };
+  Client one = connected_by_tls();
+  EXPECT_FALSE(found(number_of(before)).empty()) << "the search finds nothing at all";
+  server().reload_config(tls_block("", after));
+  Client two = connected_by_tls();  // also makes the acceptor look at what is new
+  expect_gone(number_of(before));
+  EXPECT_FALSE(found(number_of(after)).empty());
+  one.ping();
+  two.ping();
 }
 
 }  // namespace
