@@ -214,6 +214,7 @@ void Connection::on_end_of_stream() {
   is_receive_over_ = true;
   if (is_lingering_) return end_now();
   if (close_notify_at_ns_ != 0) return flush_later();
+  if (tls_ && tls_->defers_end()) return pause(handshaking);
   // What came before is executed first (CP-55): a paused connection closes when it has caught up.
   // A client that leaves while its credentials are checked gives up its place at once (AU-7).
   if (paused_ == 0 || input_.empty() || is_paused(verifying)) close(Reason::client_closed);

@@ -79,12 +79,13 @@ class Connection : public Receiver {
     verifying = 2,    // the verifier has its credentials
     spilling = 4,     // a ring to another worker is full
     stalled = 8,      // a subscriber is far behind (CP-62): for a few milliseconds
-    handshaking = 16  // more came than belongs to the handshake whose step is under way
+    handshaking = 16  // more came than belongs to the handshake whose step is under way, or its FIN
   };
   void pause(Pause);
   // Takes the reason away; when it was the last one, goes on with what was kept.
   void resume(Pause);
   bool is_paused(Pause which) const { return (paused_ & which) != 0; }
+  bool is_receive_over() const { return is_receive_over_; }  // the peer finished sending
 
   // How much input to execute at once, and what to do when that is done and more is there.
   size_t piece_max() const;

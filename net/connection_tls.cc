@@ -1,5 +1,5 @@
-// Beside the cipher nothing is copied: records are decrypted out of the receive buffer and encrypted out of the
-// outbox. Only what is smaller than a record is gathered first, up to 16 KiB.
+// Beside the cipher nothing is copied: records are decrypted out of the receive buffer and encrypted out of
+// the outbox. Only what is smaller than a record is gathered first, up to 16 KiB.
 #include "net/connection_tls.h"
 
 #include <fmt/format.h>
@@ -94,7 +94,10 @@ void ConnectionTls::submit_step() {
 
 void ConnectionTls::on_step() {
   is_under_way_ = false;
-  if (!handshake_->answer.empty()) connection_.send(std::exchange(handshake_->answer, {}));
+  if (!handshake_->answer.empty()) {
+    connection_.send(std::exchange(handshake_->answer, {}));
+    has_answered_ = true;
+  }
   switch (handshake_->status) {
     case TlsSession::Handshake::failed:
       return fail(handshake_->session->problem());
@@ -102,6 +105,7 @@ void ConnectionTls::on_step() {
       return open();
     case TlsSession::Handshake::wants_input:
       if (!received_.empty()) submit_step();
+      if (defers_end() && connection_.is_receive_over()) return;  // as before
       return connection_.resume(Connection::handshaking);
   }
 }

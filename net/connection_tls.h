@@ -34,6 +34,8 @@ class ConnectionTls {
   void on_received(std::string_view bytes);
   // The verifier has made the step of the handshake that it was given.
   void on_step();
+  // FIN came while a step is computed that may be the last: what is behind the handshake counts first.
+  bool defers_end() const { return is_under_way_ && has_answered_; }
   // A deadline passed; returns the next one (monotonic ns), INT64_MAX when there is none. Afterwards the
   // connection may be closing, or is_late_plain().
   int64_t on_timer(int64_t now_ns);
@@ -82,6 +84,7 @@ class ConnectionTls {
   State state_ = State::waiting;
   bool has_greeted_;           // INFO went out in clear
   bool is_under_way_ = false;  // a step of the handshake
+  bool has_answered_ = false;  // to the first one: the next may be the last
   bool is_late_plain_ = false;
   bool is_close_appended_ = false;
   int64_t by_ns_;            // the end of the handshake

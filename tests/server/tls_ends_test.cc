@@ -81,5 +81,44 @@ TEST_P(TlsEnds, AU_39_AReloadThatPinsConcernsHandshakesUnderWay) {
   server().wait_for_log("not pinned");
 }
 
+// Where the client has the last word in the handshake, its FIN may be there before that is looked at: what
+// came in between counts.
+TEST_P(TlsEnds, CP_55_TheEndRightBehindTheHandshake) {
+  start_tls();
+  Client other = tls_connected();
+  other.send("SUB a 1\r\n");
+  other.ping();
+  for (const char* version : {"1.2", "1.3"}) {
+    SCOPED_TRACE(version);
+    TlsSettings settings;
+    settings.version_max = version;
+    const Client first = tls_connected(Json::object(), settings);
+    settings.ticket = first.tls().ticket();
+    for (const size_t size : {1, 10, 1000, 30'000, 100'000, 200'000}) {
+      Client one = client();
+      one.send_raw(one.client_hello(settings));
+      const std::string payload(size, 'x');
+      one.finish_tls(fmt::format("CONNECT {{}}\r\nPUB a {}\r\n{}\r\n", size, payload));
+      one.shutdown_send();
+      other.expect(fmt::format("MSG a 1 {}\r\n{}\r\n", size, payload));
+      one.read_to_end();
+    }
+  }
+}
+
+// Nobody waits for more of a handshake than came.
+TEST_P(TlsEnds, AT_18_TheEndAmidAHandshake) {
+  start_tls();
+  for (const char* version : {"1.2", "1.3"}) {
+    SCOPED_TRACE(version);
+    TlsSettings settings;
+    settings.version_max = version;
+    Client one = client();
+    one.send_raw(one.client_hello(settings));
+    one.shutdown_send();
+    one.wire_to_end();
+  }
+}
+
 }  // namespace
 }  // namespace nuncio::test
