@@ -23,11 +23,18 @@ void log_tls(const TlsContext& tls, bool allow_non_tls) {
   for (const std::string& line : tls.describe()) log::info("{}", line);
 }
 
+// Where they stand in the file is no choice.
+TlsOptions without_positions(TlsOptions options) {
+  options.position.clear();
+  for (auto& pair : options.pairs) pair.position.clear();
+  return options;
+}
+
 // With the same material and choices the old one goes on, so that sessions can still be resumed.
 std::shared_ptr<const TlsContext> same_or_new(const std::shared_ptr<const TlsContext>& before,
                                               const std::shared_ptr<const TlsContext>& next) {
-  const bool is_same =
-      before && next && before->fingerprint() == next->fingerprint() && before->options() == next->options();
+  const bool is_same = before && next && before->fingerprint() == next->fingerprint() &&
+                       without_positions(before->options()) == without_positions(next->options());
   return is_same ? before : next;
 }
 

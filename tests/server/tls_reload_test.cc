@@ -453,6 +453,21 @@ TEST_P(TlsReload, OP_33_TicketsOfTheRevoked) {
   EXPECT_EQ(outcome(settings), "certificate revoked");
 }
 
+TEST_P(TlsReload, OP_37_TicketsOutliveAReloadThatChangesNoneOfIt) {
+  NUNCIO_OURS_ONLY();  // nats-server has new keys for tickets after each reload
+  const Certificate anna = authority().client("/CN=anna");
+  const std::string block = tls_block("verify: true");
+  start_config(block);
+  for (const char* before : {"", "# what follows stands elsewhere now\n", "ping_interval: 60\n\n\n"}) {
+    SCOPED_TRACE(before);
+    TlsSettings settings{.certificate = anna};
+    const Client first = tls_connected(Json::object(), settings);
+    settings.ticket = first.tls().ticket();
+    server().reload_config(before + block);
+    EXPECT_TRUE(tls_connected(Json::object(), settings).tls().is_resumed());
+  }
+}
+
 // --- at the same time ---
 
 TEST_P(TlsReload, OP_37_HandshakesUnderWayEndWell) {
