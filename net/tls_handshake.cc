@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
-#include <limits>
 #include <utility>
 
 #include "core/assert.h"
@@ -21,12 +20,15 @@ using Clock = std::chrono::system_clock;
 
 constexpr size_t header_size = 5;
 constexpr uint8_t record_of_handshake = 22;
+// How long one handshake with certificates is good for, by tickets that come with tickets too: who only got
+// hold of one must not stay for ever (RFC 8446, 4.6.1).
+constexpr auto resumable_for = std::chrono::hours(7 * 24);
 
 // What a ticket holds beside the library's session.
 struct TicketContent {
   bool is_tls_1_3;
-  int64_t expires_at, chain_expires_at;  // Unix time
-  std::string_view certificate;          // DER; empty: none, or in the session
+  int64_t expires_at, resumable_until;  // Unix time
+  std::string_view certificate;         // DER; empty: none, or in the session
   std::string_view session;
 
   std::string to_text() const;
@@ -56,7 +58,7 @@ int64_t unix_time(const mbedtls_x509_time& time) {
 }  // namespace
 
 TlsHandshake::TlsHandshake(TlsContext::Engine& context)
-    : context_(context), chain_expires_at_(std::numeric_limits<int64_t>::max()) {
+    : context_(context), resumable_until_(unix_time(Clock::now() + resumable_for)) {
   mbedtls_ssl_init(&ssl_);
 }
 
@@ -280,7 +282,7 @@ int TlsHandshake::send(void* opaque, const unsigned char* bytes, size_t size) {
 // what the library does not look at and Go does.
 int TlsHandshake::judge(void* opaque, mbedtls_x509_crt* certificate, int depth, uint32_t* flags) {
   auto& self = *static_cast<TlsHandshake*>(opaque);
-  self.chain_expires_at_ = std::min(self.chain_expires_at_, unix_time(certificate->valid_to));
+  self.resumable_until_ = std::min(self.resumable_until_, unix_time(certificate->valid_to));
   if (!is_for_clients(*certificate)) *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
   if (depth > 0) {
     if (!has_name_constraints(*certificate)) return 0;
@@ -288,6 +290,10 @@ int TlsHandshake::judge(void* opaque, mbedtls_x509_crt* certificate, int depth, 
     *flags |= MBEDTLS_X509_BADCERT_OTHER;
     return 0;
   }
+  // Behind the end of a list the library refuses whom it could be about.
+  for (const auto* list = &self.context_.material.revoked; list != nullptr; list = list->next)
+    if (list->version != 0)
+      self.resumable_until_ = std::min(self.resumable_until_, unix_time(list->next_update));
   self.certificate_.assign(reinterpret_cast<const char*>(certificate->raw.p), certificate->raw.len);
   if (const auto names = read_peer_certificate(*certificate); !names) {
     self.certificate_problem_ = names.error();
@@ -308,8 +314,8 @@ int TlsHandshake::write_ticket(void* opaque, const mbedtls_ssl_session* session,
                                               saved.size(), &session_size);
   if (result != 0) return result;
   const bool is_1_3 = is_tls_1_3(current->ssl_);
-  const int64_t expires_at = std::min(unix_time(now + TlsTickets::lifetime), current->chain_expires_at_);
-  std::string content = TicketContent{is_1_3, expires_at, current->chain_expires_at_,
+  const int64_t expires_at = std::min(unix_time(now + TlsTickets::lifetime), current->resumable_until_);
+  std::string content = TicketContent{is_1_3, expires_at, current->resumable_until_,
                                       is_1_3 ? current->certificate_ : std::string_view(), saved}
                             .to_text();
   std::string ticket = context.tickets.seal(content, now);
@@ -334,7 +340,7 @@ int TlsHandshake::read_ticket(void* opaque, mbedtls_ssl_session* session, unsign
     result = mbedtls_ssl_session_load(
         session, reinterpret_cast<const unsigned char*>(content->session.data()), content->session.size());
     current->certificate_ = content->certificate;
-    current->chain_expires_at_ = content->chain_expires_at;
+    current->resumable_until_ = content->resumable_until;
   }
   wipe(*text);
   return result;
@@ -380,7 +386,7 @@ std::string TicketContent::to_text() const {
   text.reserve(32 + certificate.size() + session.size());
   put(text, static_cast<uint8_t>(is_tls_1_3));
   put(text, expires_at);
-  put(text, chain_expires_at);
+  put(text, resumable_until);
   put(text, static_cast<uint32_t>(certificate.size()));
   text.append(certificate).append(session);
   return text;
@@ -390,7 +396,7 @@ std::optional<TicketContent> TicketContent::from_text(std::string_view text) {
   TicketContent content{};
   uint8_t version = 0;
   uint32_t size = 0;
-  if (!get(text, version) || !get(text, content.expires_at) || !get(text, content.chain_expires_at) ||
+  if (!get(text, version) || !get(text, content.expires_at) || !get(text, content.resumable_until) ||
       !get(text, size) || size > text.size())
     return std::nullopt;
   content.is_tls_1_3 = version != 0;

@@ -67,7 +67,7 @@ class TlsHandshake {
   std::string problem_;
   std::string certificate_problem_;  // what we have against the client's, beyond what the library has
   std::string certificate_;          // the client's, in DER: verified now, or when the ticket was made
-  int64_t chain_expires_at_;         // the first of its chain to expire, Unix time
+  int64_t resumable_until_;          // Unix time: no ticket of this session is good for longer
   // During a call.
   std::string_view* input_ = nullptr;
   std::string* answer_ = nullptr;

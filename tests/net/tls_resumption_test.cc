@@ -114,6 +114,19 @@ TEST_P(TlsResumption, AT_42_ATicketLivesNoLongerThanTheCertificate) {
   EXPECT_LE(lifetime_s, 600u);
 }
 
+// Whoever comes without a ticket is refused then.
+TEST_P(TlsResumption, AT_42_ATicketLivesNoLongerThanTheRevocationList) {
+  files_.verify_by(authority_.pem());
+  files_.revoke(authority_.revoke({}, 600));
+  const auto identity = authority_.issue();
+  TlsSession session(files_.context());
+  TlsClient client(settings(nullptr, &identity));
+  ASSERT_EQ(shake_hands(client, session), Handshake::done) << session.problem();
+  const auto lifetime_s = SSL_SESSION_get_ticket_lifetime_hint(client.session());
+  EXPECT_GT(lifetime_s, 0u);
+  EXPECT_LE(lifetime_s, 600u);
+}
+
 TEST(TlsTickets, OpensWhatItSealed) {
   TlsTickets tickets;
   const auto now = std::chrono::system_clock::now();
