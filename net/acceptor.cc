@@ -143,20 +143,15 @@ void Acceptor::hand_over(int socket, const sockaddr_storage& from) {
   worker.post(NewSocket{socket, Address(from), ++last_id_, refusal});
 }
 
-// Why the next connection cannot stay, or none. One for which there is room counts against the rate limit of
-// TLS, whether it turns out to speak TLS or not (AT-18).
+// Why the next connection cannot stay, or none. Where plain text is allowed, its first byte says whether it
+// counts as a handshake at all: ConnectionTls counts it then.
 Reason Acceptor::admit() {
   const Options& options = state_->options;
   if (server_.connections.load(std::memory_order_relaxed) >= options.connections_max)
     return Reason::connections_exceeded;
-  if (!options.tls || options.tls->handshakes_per_second == 0) return Reason::none;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - second_began_ >= std::chrono::seconds(1)) {
-    second_began_ = now;
-    accepted_in_second_ = 0;
-  }
-  return ++accepted_in_second_ > options.tls->handshakes_per_second ? Reason::connections_throttled
-                                                                    : Reason::none;
+  if (!options.tls || options.allow_non_tls) return Reason::none;
+  return server_.handshake_rate.admits(options.tls->handshakes_per_second) ? Reason::none
+                                                                           : Reason::connections_throttled;
 }
 
 Worker& Acceptor::least_loaded() const {

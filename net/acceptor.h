@@ -4,7 +4,6 @@
 
 #include <sys/socket.h>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -46,8 +45,6 @@ class Acceptor {
   int port_ = 0;
   uint64_t last_id_ = 0;
   bool is_out_of_descriptors_ = false;
-  std::chrono::steady_clock::time_point second_began_{};  // of the listener's rate limit
-  uint32_t accepted_in_second_ = 0;
 };
 
 }  // namespace nuncio::net

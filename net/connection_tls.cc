@@ -70,6 +70,9 @@ void ConnectionTls::on_received(std::string_view bytes) {
   if (state_ == State::failed || connection_.is_closing()) return;
   if (state_ == State::waiting) {
     if (bytes[0] != handshake_record) return fail("the first bytes are no handshake");
+    const uint32_t per_second = context_->options().handshakes_per_second;
+    if (admits_plain_ && !connection_.worker.server().handshake_rate.admits(per_second))
+      return connection_.close(Reason::connections_throttled);
     log::debug("{} - Starting TLS client connection handshake", connection_.label());
     state_ = State::handshaking;
     // As it is now: a client may have waited over a reload.
@@ -129,8 +132,9 @@ void ConnectionTls::open() {
   state_ = State::open;
   record_max_ = session_->record_size();
   clear_bytes_ = connection_.outbox.pending();  // the last of the handshake
-  log::debug("{} - TLS handshake complete, version {}, cipher suite {}{}", connection_.label(),
-             session_->version(), session_->cipher_suite(), session_->is_resumed() ? ", resumed" : "");
+  log::debug("{} - TLS handshake complete", connection_.label());
+  log::debug("{} - TLS version {}, cipher suite {}{}", connection_.label(), session_->version(),
+             session_->cipher_suite(), session_->is_resumed() ? ", resumed" : "");
   connection_.session->on_transport_ready();
   if (!ciphertext.empty()) decrypt(ciphertext);
   connection_.resume(Connection::handshaking);

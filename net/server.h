@@ -17,6 +17,7 @@
 #include "core/account.h"
 #include "core/epochs.h"
 #include "net/configuration.h"
+#include "net/handshake_rate.h"
 #include "net/io.h"
 #include "net/state.h"
 
@@ -69,6 +70,7 @@ class Server {
   auth::Snapshot<State> state;  // null before start()
   std::unique_ptr<auth::Verifier> verifier;
   auth::LoginGuard guard;
+  HandshakeRate handshake_rate;
   std::atomic<uint32_t> refused{0};      // being told that the server is full
   std::atomic<uint32_t> connections{0};  // open clients, also those not logged in
 

@@ -198,6 +198,7 @@ TEST_P(ClientTls, AU_43_AT_39_TracesShowLinesAndNoSecrets) {
   const std::string log = server().log();
   EXPECT_THAT(log, HasSubstr("<<- [PUB traced 2]"));
   EXPECT_THAT(log, HasSubstr("TLS handshake complete"));
+  EXPECT_THAT(log, HasSubstr("TLS version 1."));
   EXPECT_THAT(log, Not(HasSubstr("Pa55word1")));
   EXPECT_THAT(log, Not(HasSubstr("Wr0ngPass")));
 }
