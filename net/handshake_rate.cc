@@ -16,4 +16,3 @@ bool HandshakeRate::admits(uint32_t per_second) {
 }
 
 }  // namespace nuncio::net
-

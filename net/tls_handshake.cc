@@ -10,6 +10,7 @@
 
 #include "core/assert.h"
 #include "core/secret.h"
+#include "net/tls_chain.h"
 #include "net/tls_peer.h"
 
 namespace nuncio::net {
@@ -122,7 +123,7 @@ State TlsHandshake::step() {
     if (state == MBEDTLS_SSL_SERVER_CERTIFICATE) is_resumed_ = false;
     if (state == MBEDTLS_SSL_HANDSHAKE_WRAPUP) has_client_finished_ = true;
     const size_t answered = answer_->size();
-    const int result = mbedtls_ssl_handshake_step(&ssl_);
+    const int result = step_once();
     if (result == MBEDTLS_ERR_SSL_WANT_READ) return State::wants_input;
     if (result != 0) {
       tell_failure(result, answered);
@@ -130,6 +131,17 @@ State TlsHandshake::step() {
     }
   }
   return finish();
+}
+
+int TlsHandshake::step_once() {
+  if (context_.options.is_verifying && ssl_.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
+    PeerMessage message;
+    if (const int result = peek_message(ssl_, message); result != 0) return result;
+    if (message.type == MBEDTLS_SSL_HS_CERTIFICATE)
+      certificate_problem_ = refuse_costly_chain(message.body, is_tls_1_3(ssl_));
+    if (!certificate_problem_.empty()) return MBEDTLS_ERR_X509_FATAL_ERROR;
+  }
+  return mbedtls_ssl_handshake_step(&ssl_);
 }
 
 State TlsHandshake::finish() {
@@ -192,6 +204,8 @@ uint8_t TlsHandshake::alert_of(int code) const {
     case MBEDTLS_ERR_RSA_VERIFY_FAILED:
     case MBEDTLS_ERR_RSA_INVALID_PADDING:
       return MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR;
+    case MBEDTLS_ERR_X509_FATAL_ERROR:  // not verified at all
+      return MBEDTLS_SSL_ALERT_MSG_BAD_CERT;
   }
   if (!is_1_3) return 0;
   const uint32_t flags = mbedtls_ssl_get_verify_result(&ssl_);

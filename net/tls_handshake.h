@@ -43,6 +43,7 @@ class TlsHandshake {
   void tell_failure(int code, size_t answered);
   uint8_t alert_of(int code) const;
   TlsSession::Handshake step();
+  int step_once();
   TlsSession::Handshake finish();
   bool find_suite();
   std::string problem_of(int code) const;

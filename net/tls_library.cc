@@ -14,6 +14,9 @@
 #include <psa/crypto.h>
 #endif
 
+// The library's, though in no header that 3.6 installs. "Update": the message goes into the handshake's hash.
+extern "C" int mbedtls_ssl_read_record(mbedtls_ssl_context*, unsigned update_hs_digest);
+
 namespace nuncio::net {
 
 std::string tls_library() {
@@ -190,6 +193,20 @@ bool expand_keys_of_1_2(const ExportedSecrets& secrets, std::span<uint8_t> block
   std::copy_n(secrets.client_random.begin(), 32, std::ranges::copy(secrets.server_random, seed.begin()).out);
   return mbedtls_ssl_tls_prf(secrets.prf, secrets.master.data(), secrets.master.size(), "key expansion",
                              seed.data(), seed.size(), block.data(), block.size()) == 0;
+}
+
+int peek_message(mbedtls_ssl_context& ssl, PeerMessage& message) {
+  // The step of 1.2 has the message hashed as it is read, and does not when it was read before.
+  const int result = mbedtls_ssl_read_record(&ssl, is_tls_1_3(ssl) ? 0 : 1);
+  if (result != 0) return result;
+  ssl.MBEDTLS_PRIVATE(keep_current_message) = 1;
+  message = {};
+  constexpr size_t header_size = 4;
+  const size_t size = ssl.MBEDTLS_PRIVATE(in_hslen);
+  if (ssl.MBEDTLS_PRIVATE(in_msgtype) != MBEDTLS_SSL_MSG_HANDSHAKE || size < header_size) return 0;
+  const auto* const bytes = ssl.MBEDTLS_PRIVATE(in_msg);
+  message = {bytes[0], {reinterpret_cast<const char*>(bytes) + header_size, size - header_size}};
+  return 0;
 }
 
 uint64_t next_sequence_in(const mbedtls_ssl_context& ssl) {

@@ -100,6 +100,14 @@ class ExportScope {
 };
 // The "key block" of 1.2, as much as `block` holds.
 bool expand_keys_of_1_2(const ExportedSecrets&, std::span<uint8_t> block);
+// The peer's next message of the handshake, ahead of the library's next step, which takes it as well.
+struct PeerMessage {
+  uint8_t type;           // MBEDTLS_SSL_HS_…
+  std::string_view body;  // until that step; empty when it is no message of a handshake
+};
+// As mbedtls_ssl_handshake_step(): 0, MBEDTLS_ERR_SSL_WANT_READ, or what is wrong with it.
+int peek_message(mbedtls_ssl_context&, PeerMessage&);
+
 // The numbers of the next record that the library would read and write.
 uint64_t next_sequence_in(const mbedtls_ssl_context&);
 uint64_t next_sequence_out(const mbedtls_ssl_context&);

@@ -1,5 +1,6 @@
 #include "tls_authority.h"
 
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -67,6 +68,22 @@ long next_serial() {
   return ++serial;
 }
 
+Key make_rsa_key(const char* exponent) {
+  using Context = std::unique_ptr<EVP_PKEY_CTX, OpenSslFree<EVP_PKEY_CTX_free>>;
+  using Number = std::unique_ptr<BIGNUM, OpenSslFree<BN_free>>;
+  const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  BIGNUM* number = nullptr;
+  BN_dec2bn(&number, exponent);
+  const Number owned(number);
+  EVP_PKEY* key = nullptr;
+  check(EVP_PKEY_keygen_init(context.get()) == 1 &&
+            EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), 2048) == 1 &&
+            EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context.get(), number) == 1 &&
+            EVP_PKEY_generate(context.get(), &key) == 1,
+        "RSA key");
+  return Key(key);
+}
+
 // Signed by `issuer`, or by itself when that is null.
 Identity make(const CertificateRequest& request, const Identity* issuer) {
   Identity made{Certificate(X509_new()), make_key(request.key), {}, {}};
@@ -103,6 +120,8 @@ Key make_key(KeyKind kind) {
       return Key(EVP_EC_gen("P-384"));
     case KeyKind::rsa2048:
       return Key(EVP_RSA_gen(2048));
+    case KeyKind::rsa2048_wide_exponent:
+      return make_rsa_key("4294967297");
     case KeyKind::ed25519:
       return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   }

@@ -252,6 +252,33 @@ TEST_P(TlsClientCertificate, AT_18_AHugeChainIsRefused) {
   EXPECT_FALSE(is_let_in(&identity, chain));
 }
 
+// Go refuses it too.
+TEST_P(TlsClientCertificate, AT_18_AnRsaKeyWithAWideExponentIsRefused) {
+  const test::CertificateRequest costly{
+      .usage = "", .key = test::KeyKind::rsa2048_wide_exponent, .is_authority = true};
+  EXPECT_FALSE(is_let_in(costly));
+  EXPECT_EQ(problem_, "client certificate: an RSA exponent of more than 31 bits");
+  EXPECT_THAT(alert_, HasSubstr("bad certificate"));
+  const Authority middle(authority().issue(costly));
+  const auto identity = middle.issue();
+  EXPECT_FALSE(is_let_in(&identity, middle.pem()));
+  EXPECT_EQ(problem_, "client certificate: an RSA exponent of more than 31 bits");
+}
+
+// A client may bring what an authority has replaced, but not many that all have to be tried.
+TEST_P(TlsClientCertificate, AT_18_OneIssuerMayHaveExpired) {
+  test::CertificateRequest request{
+      .subject = {{.type = "CN", .value = "Middle"}}, .usage = "", .is_authority = true};
+  const Authority middle(authority().issue(request));
+  const auto identity = middle.issue();
+  request.valid_from_s = -7200;
+  request.valid_to_s = -3600;
+  const std::string expired = authority().issue(request).certificate_pem;
+  EXPECT_TRUE(is_let_in(&identity, expired + middle.pem())) << problem_;
+  EXPECT_FALSE(is_let_in(&identity, expired + expired + middle.pem()));
+  EXPECT_EQ(problem_, "client certificate: more than one of its issuers has expired or is not yet valid");
+}
+
 TEST_P(TlsClientCertificate, AT_44_ANameWithANulIsRefused) {
   using namespace std::string_literals;
   for (const auto kind : {AlternativeName::email, AlternativeName::dns, AlternativeName::uri}) {
