@@ -14,7 +14,8 @@
 #include <psa/crypto.h>
 #endif
 
-// The library's, though in no header that 3.6 installs. "Update": the message goes into the handshake's hash.
+// The library's, though in no header that 3.6 installs.
+extern "C" int mbedtls_ssl_flush_output(mbedtls_ssl_context*);
 extern "C" int mbedtls_ssl_read_record(mbedtls_ssl_context*, unsigned update_hs_digest);
 
 namespace nuncio::net {
@@ -196,9 +197,10 @@ bool expand_keys_of_1_2(const ExportedSecrets& secrets, std::span<uint8_t> block
 }
 
 int peek_message(mbedtls_ssl_context& ssl, PeerMessage& message) {
-  // The step of 1.2 has the message hashed as it is read, and does not when it was read before.
-  const int result = mbedtls_ssl_read_record(&ssl, is_tls_1_3(ssl) ? 0 : 1);
-  if (result != 0) return result;
+  // As a step begins: the peer waits for what we have said.
+  if (const int result = mbedtls_ssl_flush_output(&ssl); result != 0) return result;
+  // 1.2 has messages hashed as they are read, and its step takes one that was read for hashed.
+  if (const int result = mbedtls_ssl_read_record(&ssl, is_tls_1_3(ssl) ? 0 : 1); result != 0) return result;
   ssl.MBEDTLS_PRIVATE(keep_current_message) = 1;
   message = {};
   constexpr size_t header_size = 4;

@@ -1,5 +1,5 @@
-// What a stranger may send over TLS: bytes of a handshake, records sealed wrongly and rightly, certificates.
-// The first byte says which. However the bytes are cut into pieces, the same comes of them.
+// What a stranger may send over TLS: bytes of a handshake, records sealed wrongly and rightly, certificates
+// and chains of them. The first byte says which. However the bytes are cut into pieces, the same comes of them.
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "../net/tls_authority.h"
 #include "core/assert.h"
 #include "net/tls_aead.h"
+#include "net/tls_chain.h"
 #include "net/tls_peer.h"
 #include "net/tls_records.h"
 #include "net/tls_session.h"
@@ -204,6 +205,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 'c':
       read_certificate(bytes);
+      break;
+    case 'm':
+      refuse_costly_chain(bytes, false);
+      break;
+    case 'n':
+      refuse_costly_chain(bytes, true);
       break;
     case '2':
       read_records(2, seal(false, bytes));
