@@ -1,5 +1,6 @@
 // What a stranger may send over TLS: bytes of a handshake, records sealed wrongly and rightly, certificates
-// and chains of them. The first byte says which. However the bytes are cut into pieces, the same comes of them.
+// and chains of them. The first byte says which. However the bytes are cut into pieces, the same comes of
+// them.
 #include <unistd.h>
 
 #include <algorithm>
