@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #if MBEDTLS_VERSION_MAJOR >= 3
+#include <mbedtls/psa_util.h>
 #include <psa/crypto.h>
 #endif
 
@@ -259,6 +260,15 @@ void complete_for_threads(mbedtls_pk_context& key) {
     static_cast<void>(mbedtls_ecp_mul(&group, &point, &two, &group.G, fill_random, nullptr));
   mbedtls_mpi_free(&two);
   mbedtls_ecp_point_free(&point);
+#endif
+}
+
+mbedtls_ecp_group_id curve_of(const mbedtls_pk_context& key) {
+  if (!mbedtls_pk_can_do(&key, MBEDTLS_PK_ECKEY)) return MBEDTLS_ECP_DP_NONE;
+#if defined(MBEDTLS_PK_USE_PSA_EC_DATA)
+  return mbedtls_ecc_group_from_psa(key.MBEDTLS_PRIVATE(ec_family), key.MBEDTLS_PRIVATE(ec_bits));
+#else
+  return mbedtls_pk_ec(key)->MBEDTLS_PRIVATE(grp).id;
 #endif
 }
 

@@ -117,6 +117,8 @@ int parse_key(mbedtls_pk_context&, std::string_view text);
 int copy_key(const mbedtls_pk_context& from, mbedtls_pk_context& to);
 // A public key that several threads will verify signatures with: 2.28 adds to it at first use.
 void complete_for_threads(mbedtls_pk_context&);
+// Of a public key; none: it is of another kind.
+mbedtls_ecp_group_id curve_of(const mbedtls_pk_context&);
 int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key);
 
 std::array<uint8_t, 32> sha256(std::span<const uint8_t> bytes);

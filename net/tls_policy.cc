@@ -114,9 +114,7 @@ mbedtls_x509_crt_profile certificate_profile() {
       .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
                      MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
       .allowed_pks = 0xFFFFFFF,
-      .allowed_curves = MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) |
-                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1) |
-                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP521R1),
+      .allowed_curves = certificate_curves,
       .rsa_min_bitlen = 2048,
   };
 }

@@ -2,6 +2,7 @@
 // library takes them. For the TLS engine only. Immutable once made.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,11 @@
 #include "net/tls_library.h"
 
 namespace nuncio::net {
+
+// Of the keys in clients' certificates: those of NIST.
+constexpr uint32_t certificate_curves = MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) |
+                                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1) |
+                                        MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP521R1);
 
 struct TlsPolicy {
   std::vector<int> suites;  // by preference, with an end mark, as below

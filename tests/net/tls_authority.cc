@@ -124,6 +124,8 @@ Key make_key(KeyKind kind) {
       return make_rsa_key("4294967297");
     case KeyKind::ed25519:
       return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    case KeyKind::brainpool512:
+      return Key(EVP_EC_gen("brainpoolP512r1"));
   }
   return nullptr;
 }

@@ -21,7 +21,7 @@ struct OpenSslFree {
 using Key = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, OpenSslFree<X509_free>>;
 
-enum class KeyKind { p256, p384, rsa2048, rsa2048_wide_exponent, ed25519 };
+enum class KeyKind { p256, p384, rsa2048, rsa2048_wide_exponent, ed25519, brainpool512 };
 Key make_key(KeyKind kind = KeyKind::p256);
 
 struct SubjectAttribute {

@@ -263,6 +263,26 @@ TEST_P(TlsClientCertificate, AT_18_AnRsaKeyWithAWideExponentIsRefused) {
   const auto identity = middle.issue();
   EXPECT_FALSE(is_let_in(&identity, middle.pem()));
   EXPECT_EQ(problem_, "client certificate: an RSA exponent of more than 31 bits");
+  // The library ignores one whose signature it does not know.
+  const auto unreadable = test::self_signed({.key = test::KeyKind::ed25519});
+  EXPECT_FALSE(is_let_in(&identity, unreadable.certificate_pem + middle.pem()));
+  EXPECT_EQ(problem_, "client certificate: an RSA exponent of more than 31 bits");
+}
+
+TEST_P(TlsClientCertificate, AT_18_ACertificateThatCannotBeReadIsIgnoredBehindTheFirst) {
+  const auto identity = authority().issue();
+  const auto unreadable = test::self_signed({.key = test::KeyKind::ed25519});
+  // Not as the last: there 1.3 of mbedTLS 3.6 takes it amiss.
+  EXPECT_TRUE(is_let_in(&identity, unreadable.certificate_pem + authority().pem())) << problem_;
+}
+
+TEST_P(TlsClientCertificate, AT_18_AnIssuerOnASlowCurveIsRefused) {
+  const Authority middle(
+      authority().issue({.usage = "", .key = test::KeyKind::brainpool512, .is_authority = true}));
+  const auto identity = middle.issue();
+  EXPECT_FALSE(is_let_in(&identity, middle.pem()));
+  EXPECT_EQ(problem_, "client certificate: a key on a curve that is not one of NIST");
+  EXPECT_THAT(alert_, HasSubstr("bad certificate"));
 }
 
 // A client may bring what an authority has replaced, but not many that all have to be tried.
