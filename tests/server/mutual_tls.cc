@@ -34,4 +34,19 @@ std::string MutualTlsTest::outcome(const TlsSettings& settings, const Json& conn
   return answer->substr(error.size(), answer->size() - error.size() - 1);
 }
 
+std::string MutualTlsTest::users(const std::vector<std::string>& names) {
+  std::string entries;
+  for (size_t i = 0; i < names.size(); ++i)
+    entries += fmt::format("{{user: {}, permissions: {{publish: \"is.{}\"}}}}\n", config_text(names[i]), i);
+  return fmt::format("authorization {{ users = [ {} ] }}\n", entries);
+}
+
+size_t MutualTlsTest::who(Client& one) {
+  for (size_t i = 0; i < 100; ++i) {
+    one.send(fmt::format("PUB is.{} 0\r\n\r\n", i));
+    if (one.until_pong().empty()) return i;
+  }
+  return 100;
+}
+
 }  // namespace nuncio::test

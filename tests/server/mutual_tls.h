@@ -34,6 +34,10 @@ class MutualTlsTest : public TlsTest {
                       Where where = Where::current()) {
     return outcome(TlsSettings{.certificate = certificate}, connect, where);
   }
+  // Users for verify_and_map, who are told apart by the one subject that each may publish to.
+  static std::string users(const std::vector<std::string>& names);
+  // Which of them somebody is that is logged in.
+  static size_t who(Client& one);
 };
 
 }  // namespace nuncio::test

@@ -102,21 +102,6 @@ Certificate issued_by_a_client(const Certificate& issuer, const Certificate& mod
 
 class TlsClientCertificates : public MutualTlsTest {
  protected:
-  // Users who are told apart by the one subject that each may publish to.
-  static std::string users(const std::vector<std::string>& names) {
-    std::string entries;
-    for (size_t i = 0; i < names.size(); ++i)
-      entries += fmt::format("{{user: {}, permissions: {{publish: \"is.{}\"}}}}\n", config_text(names[i]), i);
-    return fmt::format("authorization {{ users = [ {} ] }}\n", entries);
-  }
-  // Which of them somebody is that is logged in.
-  static size_t who(Client& one) {
-    for (size_t i = 0; i < 100; ++i) {
-      one.send(fmt::format("PUB is.{} 0\r\n\r\n", i));
-      if (one.until_pong().empty()) return i;
-    }
-    return 100;
-  }
   // Refused during the handshake, by an alert. Nothing that is said behind it counts.
   void expect_refused(const TlsSettings& bad, Where where = Where::current()) {
     for (const char* version : {"1.2", "1.3"}) {
