@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <iostream>
 #include <ostream>
+#include <sstream>
 #include <stdexcept>
 
 namespace nuncio::test {
@@ -153,6 +154,14 @@ void Server::wait_ready() {
 
 std::string Server::log() const {
   return log_file_.empty() ? process_.output() : process_.output() + read_file(log_file_);
+}
+
+std::vector<std::string> Server::log_lines(std::string_view text) const {
+  std::vector<std::string> result;
+  std::istringstream all(log());
+  for (std::string line; std::getline(all, line);)
+    if (line.find(text) != std::string::npos) result.push_back(line);
+  return result;
 }
 
 void Server::wait_for_log(std::string_view text, Where where) {

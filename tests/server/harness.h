@@ -71,6 +71,7 @@ class Server {
   int port() const { return port_; }
   pid_t pid() const { return process_.pid(); }
   std::string log() const;
+  std::vector<std::string> log_lines(std::string_view text) const;  // those that hold the text
   // Waits until the log holds the text; fails the test otherwise.
   void wait_for_log(std::string_view text, Where = Where::current());
   // The same for any condition over the server.

@@ -27,8 +27,11 @@ struct TlsSettings {
   std::string groups = {};                         // "P-256:X25519"
   std::string server_name = "localhost";           // asked for and verified; empty: neither
   TlsTicket ticket = {};                           // resume this session
-  size_t record_max = 0;                           // asks for records of 512, 1024, 2048 or 4096 bytes
-  bool is_handshake_first = false;                 // TLS before INFO
+  // Goes out with the ClientHello as early data of TLS 1.3, whatever the ticket allows; without a ticket by a
+  // key that no server knows.
+  std::string early_data = {};
+  size_t record_max = 0;            // asks for records of 512, 1024, 2048 or 4096 bytes
+  bool is_handshake_first = false;  // TLS before INFO
 };
 
 class TlsTransport {
@@ -64,11 +67,13 @@ class TlsTransport {
 
  private:
   void configure(const TlsSettings&);
+  void write_early_data();
   void note_problem();
   static void on_event(const ssl_st*, int where, int value);
 
   std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
   std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
+  std::string early_data_;  // until it was written
   std::string problem_;
   std::string alert_;
 };

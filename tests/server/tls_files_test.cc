@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "tls_server.h"
 
@@ -35,6 +36,35 @@ NUNCIO_ON_EVERY_BACKEND(TlsFiles);
 std::string block(const std::string& certificate, const std::string& key, const std::string& ca) {
   return fmt::format("tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}\n",
                      certificate, key, ca);
+}
+
+// One error for a section that this version does not have, at its name, and none for the TLS inside it.
+TEST_P(TlsFiles, CF_63_SectionsThatAreNotSupportedAreOneErrorEach) {
+  NUNCIO_OURS_ONLY();
+  constexpr std::string_view tls = "tls { cert_file: \"/nonexistent/cert.pem\", verify: 7, nonsense: [ 1 ] }";
+  std::string config;
+  std::vector<std::string> wanted;
+  TempFile file("");
+  const auto add = [&](std::string_view name, const std::string& value) {
+    config += fmt::format("  {} {{ {} }}\n", name, value);
+    wanted.push_back(fmt::format("{}:{}:3: \"{}\" is not supported by this version of nuncio", file.path(),
+                                 wanted.size() + 1, name));
+  };
+  for (const char* name : {"cluster", "gateway", "leaf", "websocket", "ws", "mqtt", "jetstream", "resolver",
+                           "resolver_tls", "account_resolver_tls"})
+    add(name, fmt::format("port: x, {}", tls));
+  add("leafnodes", fmt::format("remotes: [ {{ url: \"tls://x\", {} }} ]", tls));
+  file.write(config);
+  for (const char* flag : {"-t", "-D"}) {
+    const Finished end = run_server({.flags = {"-c", file.path(), flag}});
+    EXPECT_EQ(end.exit_status, 1);
+    std::vector<std::string> said;
+    std::istringstream lines(end.err);
+    // A start puts the program's name in front.
+    for (std::string line; std::getline(lines, line);)
+      said.push_back(line.substr(std::min(line.find(file.path()), line.size())));
+    EXPECT_EQ(said, wanted);
+  }
 }
 
 TEST_P(TlsFiles, CF_58_FilesThatAreNotThereAreNamed) {

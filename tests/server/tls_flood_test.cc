@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <random>
 
@@ -15,6 +16,9 @@
 
 namespace nuncio::test {
 namespace {
+
+using testing::ElementsAre;
+using testing::EndsWith;
 
 // How far a client has come with its handshake.
 enum class Stage { greeted, half_hello, hello, half_answer, answer };
@@ -237,6 +241,72 @@ TEST_P(TlsFlood, AT_18_CF_59_TheRateIsThatOfHandshakes) {
   server().wait_until([&] { return is_throttled(); }, "the limit");
   EXPECT_LT(throttled, 10u);
   server().wait_until([&] { return !is_throttled(); }, "the next second");
+}
+
+// Messages of clients in clear, and of who is through with its handshake, pass while others are refused; more
+// of those in clear get in.
+TEST_P(TlsFlood, AT_18_CF_59_MessagesPassBesideThrottledHandshakes) {
+  start_mutual("connection_rate_limit: 1", "allow_non_tls: true\n");
+  Client secure = tls_connected();
+  Client plain = connected();
+  Client publisher = connected();
+  subscribe(secure, "s");
+  subscribe(plain, "s");
+  std::atomic<size_t> throttled = 0;
+  std::atomic<int> knocking = 2;
+  const auto knock = [&] {
+    for (size_t i = 0; i < scaled(50); ++i) throttled += is_throttled();
+    --knocking;
+  };
+  const auto talk = [&] {
+    for (size_t i = 0; i < 200 || knocking > 0; ++i) {
+      const std::string payload = std::to_string(i) + std::string(i % 20 == 0 ? 20000 : 0, 'x');
+      const std::string message = fmt::format("MSG s 1 {}\r\n{}\r\n", payload.size(), payload);
+      publisher.send(fmt::format("PUB s {}\r\n{}\r\n", payload.size(), payload));
+      plain.expect(message);
+      secure.expect(message);
+      if (i % 50 == 0) connected().ping();
+    }
+  };
+  together({knock, knock, talk});
+  EXPECT_GT(throttled, 0u);
+  for (Client* one : {&secure, &plain, &publisher}) one->ping();
+}
+
+// Told in clear, whether the handshake had begun or not, and logged once. No login was decided about, so the
+// audit log has nothing.
+TEST_P(TlsFlood, AT_18_CP_65_WhatAThrottledClientIsTold) {
+  const TempDirectory directory;
+  const std::string audit = directory / "audit";
+  for (const char* allowed : {"", "allow_non_tls: true\n"}) {
+    SCOPED_TRACE(allowed);
+    std::string config = allowed;
+    if (!is_oracle()) config += fmt::format("nuncio {{ audit_log: \"{}\" }}\n", audit);
+    start_mutual("connection_rate_limit: 1", config, {"-D"});
+    std::string told, label;
+    server().wait_until(
+        [&] {
+          Client one = client_at(Stage::hello);
+          one.shutdown_send();
+          label = one.address() + " - cid:";
+          told = one.read_to_end();
+          return told.starts_with("-ERR");
+        },
+        "the limit");
+    EXPECT_EQ(told, "-ERR 'Connection throttling is active. Please try again later.'\r\n");
+    server().wait_for_log("Client connection closed: Maximum Connections Exceeded");
+    server().stop();
+    const std::vector<std::string> lines = server().log_lines(label);
+    if (is_oracle()) {
+      EXPECT_THAT(lines, ElementsAre(EndsWith("created"), EndsWith("Maximum Connections Exceeded")));
+    } else {
+      EXPECT_THAT(lines, ElementsAre(EndsWith(" - Client connection created"),
+                                     EndsWith(" - Connection throttling is active. Please try again later."),
+                                     EndsWith(" - Client connection closed: Maximum Connections Exceeded "
+                                              "[connections_throttled]")));
+      EXPECT_EQ(read_file(audit), "");
+    }
+  }
 }
 
 // More handshakes at once than may wait for their turn: some are refused, in order, and none hangs. Others'

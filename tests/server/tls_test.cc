@@ -36,6 +36,24 @@ TEST_P(ClientTls, CP_3_TlsIsAvailableWherePlainTextIsAllowed) {
   EXPECT_FALSE(one.info().contains("tls_required"));
 }
 
+// These fields and no others.
+TEST_P(ClientTls, CP_3_WhatInfoSaysOfTls) {
+  for (const char* block : {"", "verify: true", "verify_and_map: true"}) {
+    for (const bool is_plain_allowed : {false, true}) {
+      SCOPED_TRACE(fmt::format("{} {}", block, is_plain_allowed));
+      start_tls(block, fmt::format("allow_non_tls: {}\nauthorization {{ users = [ {{user: anna}} ] }}\n",
+                                   is_plain_allowed));
+      Json wanted{{is_plain_allowed ? "tls_available" : "tls_required", true}};
+      if (*block != '\0') wanted["tls_verify"] = true;
+      Client one = client();
+      Json said = Json::object();
+      for (const auto& [key, value] : one.info().items())
+        if (key.starts_with("tls_")) said[key] = value;
+      EXPECT_EQ(said, wanted);
+    }
+  }
+}
+
 // INFO came in clear; there is no second one.
 TEST_P(ClientTls, CP_3_TheUpgradeFollowsInfo) {
   start_tls();
