@@ -7,11 +7,24 @@
 namespace nuncio::auth {
 namespace {
 
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// 0 for a URI without one ("x.org/one"), which is then compared as it is.
+size_t scheme_size(std::string_view uri) {
+  const size_t colon = uri.find(':');
+  if (colon == std::string_view::npos || colon == 0 || !is_letter(uri[0])) return 0;
+  const bool is_scheme = std::ranges::all_of(uri.substr(0, colon), [](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+  return is_scheme ? colon : 0;
+}
+
 // As Go's net/url writes it, which nats-server compares: the scheme in lower case, no empty fragment.
 std::string normal_uri(std::string_view uri) {
   std::string text(uri);
-  const size_t scheme = std::min(text.find(':'), text.size());
-  for (size_t i = 0; i < scheme; ++i)
+  for (size_t i = 0, size = scheme_size(uri); i < size; ++i)
     if (text[i] >= 'A' && text[i] <= 'Z') text[i] = static_cast<char>(text[i] - 'A' + 'a');
   if (text.ends_with('#')) text.pop_back();
   return text;

@@ -97,6 +97,15 @@ TEST(CertificateMapping, AU_38_UrisAreComparedInTheirNormalForm) {
       "");
 }
 
+TEST(CertificateMapping, AT_44_AUriWithoutASchemeKeepsItsCase) {
+  PeerCertificate peer;
+  peer.uris = {"BOB@X.org", "X.org/Bob", "BOB@X.org:1", ":BOB", "1BOB:x", ""};
+  EXPECT_EQ(user_for({"bob@x.org", "x.org/bob", "bob@x.org:1", ":bob", "1bob:x"}, peer), "");
+  EXPECT_EQ(user_for({"X.org/Bob"}, peer), "X.org/Bob");
+  peer.uris = {"A1+-.:x"};
+  EXPECT_EQ(user_for({"a1+-.:x"}, peer), "a1+-.:x");
+}
+
 // nats-server 2.9.10 refuses these; a later line takes them.
 TEST(CertificateMapping, AU_38_ANameBesidesAnEmptySubjectIsEnough) {
   PeerCertificate peer;

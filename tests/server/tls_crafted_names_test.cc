@@ -234,8 +234,9 @@ TEST_P(TlsCraftedNames, AT_44_CaseAndLookalikesAreOthers) {
     SCOPED_TRACE(subject);
     EXPECT_EQ(whom(subject), nobody);
   }
-  for (const char* name : {"email:Admin@x.org", "email:admin@X.org", "email:ADMIN@X.ORG", "DNS:ONE.example",
-                           "DNS:one.Example", "URI:urn:X:one", "URI:urn:x:One"}) {
+  for (const char* name :
+       {"email:Admin@x.org", "email:admin@X.org", "email:ADMIN@X.ORG", "DNS:ONE.example", "DNS:one.Example",
+        "URI:urn:X:one", "URI:urn:x:One", "URI:ADMIN@X.ORG", "URI:ONE.example", "URI:ONE.EXAMPLE"}) {
     SCOPED_TRACE(name);
     EXPECT_EQ(whom("/CN=x", {name}), nobody);
   }
