@@ -108,7 +108,7 @@ void ConnectionTls::on_step() {
       return open();
     case TlsSession::Handshake::wants_input:
       if (!received_.empty()) submit_step();
-      if (defers_end() && connection_.is_receive_over()) return;  // as before
+      if (defers_end() && connection_.is_receive_over()) return;  // this one may be the last
       return connection_.resume(Connection::handshaking);
   }
 }
