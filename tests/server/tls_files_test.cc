@@ -124,14 +124,14 @@ TEST_P(TlsFiles, CF_58_ABlockWithoutCertificatesIsAnError) {
 TEST_P(TlsFiles, CF_58_AChainIsSentWhole) {
   const Authority below = authority().intermediate("/CN=Below");
   const Certificate own = below.intermediate("/CN=Further below").server();
-  start_config(fmt::format("tls {{ {} }}\n", tls_files(own)));
+  start_config(tls_block("", own));
   tls_connected().ping();  // the client knows only the root
 }
 
 TEST_P(TlsFiles, CF_58_ExpiredCertificatesOfTheServerAreServed) {
   const Certificate own =
       authority().issue({.subject = "/CN=localhost", .names = {"DNS:localhost"}, .validity = expired});
-  start_config(fmt::format("tls {{ {} }}\n", tls_files(own)));
+  start_config(tls_block("", own));
   if (!is_oracle()) server().wait_for_log("expired");
   client().expect_handshake_refused();  // by the client
 }
@@ -148,7 +148,7 @@ TEST_P(TlsFiles, CF_58_PathsAreThoseOfTheWorkingDirectory) {
   const Certificate& own = server_certificate();
   const std::string relative = std::filesystem::relative(own.file).string();
   const std::string key = std::filesystem::relative(own.key_file).string();
-  start_config(fmt::format("tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n", relative, key));
+  start_config(fmt::format("tls {{ cert_file: \"{}\", key_file: \"{}\", {} }}\n", relative, key, patient));
   tls_connected().ping();
 }
 
