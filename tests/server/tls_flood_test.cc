@@ -137,7 +137,7 @@ TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesHurtNobody) {
 
 TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesEndOnTime) {
   // Logging in may take longer: what ends here is the handshake.
-  start_config(tls_block("timeout: 1") + "authorization { user: anna, password: p, timeout: 60 }\n", {"-D"});
+  start_config(tls_block("timeout: 3") + "authorization { user: anna, password: p, timeout: 60 }\n", {"-D"});
   Client steady = tls_connected(user("anna", "p"));
   std::vector<Client> stalled;
   for (size_t i = 0; i < scaled(40); ++i)
@@ -151,7 +151,7 @@ TEST_P(TlsFlood, AT_18_OP_40_StalledHandshakesEndOnTime) {
 
 // One byte now and then is no progress.
 TEST_P(TlsFlood, AT_18_OP_40_ASlowHandshakeEndsOnTime) {
-  start_config(tls_block("timeout: 1"));
+  start_config(tls_block("timeout: 3"));
   Client one = client();
   const std::string hello = one.client_hello();
   // Until the server has closed; a ClientHello has some 300 bytes.

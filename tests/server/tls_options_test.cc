@@ -135,7 +135,7 @@ TEST_P(TlsBlock, CF_58_UnknownChoicesAreErrors) {
 
 // Whatever it waits for: the first byte, the rest of a ClientHello, the client's answer.
 TEST_P(TlsBlock, CF_58_TheTimeoutEndsStalledHandshakes) {
-  start_tls("timeout: 2", "", {"-D"});
+  start_tls("timeout: 4", "", {"-D"});
   for (const char* text : {"1.2", "1.3"}) {
     Client silent = client();
     silent.info();
@@ -152,7 +152,7 @@ TEST_P(TlsBlock, CF_58_TheTimeoutEndsStalledHandshakes) {
 }
 
 TEST_P(TlsBlock, CF_58_TimeoutsAreSecondsOrDurations) {
-  for (const char* value : {"2.5", "2", "\"2s\""}) {
+  for (const char* value : {"3.5", "3", "\"3s\""}) {
     SCOPED_TRACE(value);
     start_tls(fmt::format("timeout: {}", value));
     tls_connected().ping();
@@ -163,8 +163,8 @@ TEST_P(TlsBlock, CF_58_TimeoutsAreSecondsOrDurations) {
 }
 
 TEST_P(TlsBlock, CF_59_PlainTextBesideTls) {
-  start_tls("timeout: 2",
-            "allow_non_tls: true\nauthorization { user: anna, password: S3cret, timeout: 3 }\n");
+  start_tls("timeout: 4",
+            "allow_non_tls: true\nauthorization { user: anna, password: S3cret, timeout: 6 }\n");
   Client plain = connected(user("anna", "S3cret"));
   Client sealed = tls_connected(user("anna", "S3cret"));
   client().connect_refused(user("anna", "wrong"));
@@ -292,7 +292,7 @@ TEST_P(TlsBlock, CF_59_PlainTextAfterTheFallback) {
 // Without a fallback nobody is told that plain text would do, and so it does not.
 TEST_P(TlsBlock, CF_59_HandshakeFirstLeavesNoPlainText) {
   NUNCIO_OURS_ONLY();
-  start_tls("handshake_first: true, timeout: 2", "allow_non_tls: true\n");
+  start_tls("handshake_first: true, timeout: 4", "allow_non_tls: true\n");
   TlsSettings first;
   first.is_handshake_first = true;
   Client sealed = tls_client(first);
