@@ -9,8 +9,7 @@
 namespace nuncio::net {
 
 // `message`: the body of a Certificate message of TLS 1.2, or of 1.3. Why its chain is refused; empty: it may
-// be verified. A certificate that cannot be read is left to the library, which ignores some. Any
-// thread.
+// be verified. What cannot be read of it is left to the library, which ignores some certificates. Any thread.
 std::string refuse_costly_chain(std::string_view message, bool is_tls_1_3);
 
 }  // namespace nuncio::net

@@ -133,6 +133,7 @@ State TlsHandshake::step() {
   return finish();
 }
 
+// A step of the library. A chain of certificates is judged before the step that verifies it.
 int TlsHandshake::step_once() {
   if (context_.options.is_verifying && ssl_.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
     PeerMessage message;

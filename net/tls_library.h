@@ -100,6 +100,7 @@ class ExportScope {
 };
 // The "key block" of 1.2, as much as `block` holds.
 bool expand_keys_of_1_2(const ExportedSecrets&, std::span<uint8_t> block);
+
 // The peer's next message of the handshake, ahead of the library's next step, which takes it as well.
 struct PeerMessage {
   uint8_t type;           // MBEDTLS_SSL_HS_…
@@ -117,7 +118,7 @@ int parse_key(mbedtls_pk_context&, std::string_view text);
 int copy_key(const mbedtls_pk_context& from, mbedtls_pk_context& to);
 // A public key that several threads will verify signatures with: 2.28 adds to it at first use.
 void complete_for_threads(mbedtls_pk_context&);
-// Of a public key; none: it is of another kind.
+// MBEDTLS_ECP_DP_NONE: a key of another kind.
 mbedtls_ecp_group_id curve_of(const mbedtls_pk_context&);
 int check_pair(const mbedtls_pk_context& public_key, const mbedtls_pk_context& private_key);
 

@@ -114,17 +114,24 @@ TEST_P(TlsResumption, AT_42_ATicketLivesNoLongerThanTheCertificate) {
   EXPECT_LE(lifetime_s, 600u);
 }
 
-// Whoever comes without a ticket is refused then.
+// Whoever comes without a ticket is refused then. Nor does a ticket that was given with a ticket.
 TEST_P(TlsResumption, AT_42_ATicketLivesNoLongerThanTheRevocationList) {
   files_.verify_by(authority_.pem());
   files_.revoke(authority_.revoke({}, 600));
+  const auto context = files_.context();
   const auto identity = authority_.issue();
-  TlsSession session(files_.context());
-  TlsClient client(settings(nullptr, &identity));
-  ASSERT_EQ(shake_hands(client, session), Handshake::done) << session.problem();
-  const auto lifetime_s = SSL_SESSION_get_ticket_lifetime_hint(client.session());
-  EXPECT_GT(lifetime_s, 0u);
-  EXPECT_LE(lifetime_s, 600u);
+  SSL_SESSION* known = nullptr;
+  std::vector<std::unique_ptr<TlsClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    TlsSession session(context);
+    clients.push_back(std::make_unique<TlsClient>(settings(known, &identity)));
+    ASSERT_EQ(shake_hands(*clients.back(), session), Handshake::done) << session.problem();
+    EXPECT_EQ(session.is_resumed(), i > 0);
+    known = clients.back()->session();
+    const auto lifetime_s = SSL_SESSION_get_ticket_lifetime_hint(known);
+    EXPECT_GT(lifetime_s, 0u);
+    EXPECT_LE(lifetime_s, 600u);
+  }
 }
 
 TEST(TlsTickets, OpensWhatItSealed) {

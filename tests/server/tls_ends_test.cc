@@ -25,8 +25,7 @@ TEST_P(TlsEnds, AT_43_NothingLeavesInClearBehindADamagedRecord) {
   start_tls();
   for (const char* version : {"1.2", "1.3"}) {
     SCOPED_TRACE(version);
-    TlsSettings settings;
-    settings.version_max = version;
+    TlsSettings settings{.version_max = version};
     Client one = tls_connected(Json::object(), settings);
     std::string pings;
     for (int i = 0; i < 100; ++i) pings += "PING\r\n";
@@ -90,8 +89,7 @@ TEST_P(TlsEnds, CP_55_TheEndRightBehindTheHandshake) {
   other.ping();
   for (const char* version : {"1.2", "1.3"}) {
     SCOPED_TRACE(version);
-    TlsSettings settings;
-    settings.version_max = version;
+    TlsSettings settings{.version_max = version};
     const Client first = tls_connected(Json::object(), settings);
     settings.ticket = first.tls().ticket();
     for (const size_t size : {1, 10, 1000, 30'000, 100'000, 200'000}) {
@@ -111,8 +109,7 @@ TEST_P(TlsEnds, AT_18_TheEndAmidAHandshake) {
   start_tls();
   for (const char* version : {"1.2", "1.3"}) {
     SCOPED_TRACE(version);
-    TlsSettings settings;
-    settings.version_max = version;
+    TlsSettings settings{.version_max = version};
     Client one = client();
     one.send_raw(one.client_hello(settings));
     one.shutdown_send();
