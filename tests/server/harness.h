@@ -76,6 +76,7 @@ class Server {
   void wait_for_log(std::string_view text, Where = Where::current());
   // The same for any condition over the server.
   void wait_until(const std::function<bool()>& condition, std::string_view what, Where = Where::current());
+  std::chrono::nanoseconds cpu_time() const { return process_.cpu_time(); }
   bool is_running() { return !process_.has_ended(); }
   void signal(int number) { process_.signal(number); }
   void pause_output(bool is_paused) { process_.pause_output(is_paused); }

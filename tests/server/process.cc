@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -170,6 +171,14 @@ int Process::wait_exit(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, end, [this] { return is_output_over_; });
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+}
+
+std::chrono::nanoseconds Process::cpu_time() const {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+    throw std::runtime_error("the processor time of the process cannot be read");
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 Finished run(const std::string& binary, const std::vector<std::string>& arguments,

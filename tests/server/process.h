@@ -54,6 +54,9 @@ class Process {
   int wait_exit(std::chrono::milliseconds limit = wait_max);
   bool has_ended();
 
+  // Processor time of all of its threads up to now; it must be running.
+  std::chrono::nanoseconds cpu_time() const;
+
  private:
   void collect(int out, int err, int in, std::string input);
 
