@@ -3,10 +3,11 @@
 // that is merely long waits: the rescuer would take the processor from the workers. For the Verifier, under
 // its lock; nothing here waits for a check.
 //
-// A check that starves under way is made by the rescuer as well. Work cannot be: it changes what it owns. Nor
-// can its thread be raised: leaving SCHED_IDLE takes a privilege. So it stays where it is, and its thread is
-// given nothing for a while; when no other thread is left the rescuer takes whatever comes at once. What a
-// saturated server costs is one slow handshake now and then, not a slow step in each.
+// A check that starves under way is made by the rescuer as well. Work cannot be: it changes what it owns. So
+// its thread is raised until that step is done, which takes a privilege (check_thread.cc), and is given
+// nothing for a while; when no other thread is left the rescuer takes whatever comes at once. What a
+// saturated server costs is a step in some seconds that waits, without the privilege for long, and not a wait
+// in each.
 #pragma once
 
 #include <memory>

@@ -41,7 +41,8 @@ std::thread start_thread(const char* name, std::function<void()> function) {
   return thread;
 }
 
-CheckThread::CheckThread(const char* name, bool is_idle_class, std::shared_ptr<Semaphore> finished) {
+CheckThread::CheckThread(const char* name, bool is_idle_class, std::shared_ptr<Semaphore> finished)
+    : is_idle_class_(is_idle_class) {
   shared_->finished = std::move(finished);
   thread_ = start_thread(name, [shared = shared_, is_idle_class] {
     if (is_idle_class) yield_to_everybody();
@@ -82,6 +83,8 @@ std::optional<CheckThread::Outcome> CheckThread::take() {
   Outcome outcome{std::move(shared_->job), std::move(shared_->matching)};
   shared_->job = nullptr;
   shared_->matching = nullptr;
+  if (is_raised_) set_policy(SCHED_IDLE);
+  is_raised_ = false;
   shared_->state.store(State::idle, std::memory_order_relaxed);
   return outcome;
 }
@@ -96,7 +99,10 @@ std::shared_ptr<const CheckJob> CheckThread::take_starved(Time now) {
     is_rescued_ = true;
     return shared_->job;
   }
-  if (is_starved) avoided_until_ = now + avoided_for;
+  if (is_starved) {
+    avoided_until_ = now + avoided_for;
+    is_raised_ = is_idle_class_ && set_policy(SCHED_OTHER);
+  }
   watched_since_ = now;
   cpu_time_then_ = used;
   return nullptr;
@@ -106,6 +112,12 @@ std::optional<CheckThread::Time> CheckThread::starved_at() const {
   const bool is_busy = shared_->state.load(std::memory_order_relaxed) == State::busy;
   if (!is_busy || is_rescued_) return std::nullopt;
   return watched_since_ + (shared_->job->work ? work_starved_after : starved_after);
+}
+
+// To leave SCHED_IDLE takes CAP_SYS_NICE or an RLIMIT_NICE of 20.
+bool CheckThread::set_policy(int policy) {
+  const sched_param none{};
+  return pthread_setschedparam(thread_.native_handle(), policy, &none) == 0;
 }
 
 void CheckThread::stop() {

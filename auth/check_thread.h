@@ -41,7 +41,8 @@ class CheckThread {
   std::optional<Outcome> take();
 
   // The check under way when its thread hardly gets the processor, for another thread to make as well; once.
-  // With work the thread is avoided instead.
+  // With work the thread is avoided instead, and gets normal priority for the rest of it where that is
+  // permitted.
   std::shared_ptr<const CheckJob> take_starved(Time now);
   // When take_starved() is worth a look; nullopt: not before the job is done.
   std::optional<Time> starved_at() const;
@@ -67,13 +68,16 @@ class CheckThread {
     std::shared_ptr<const StoredSecret> matching;
   };
   static void run(Shared& self);
+  bool set_policy(int policy);  // false: not permitted
 
+  const bool is_idle_class_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   mutable std::thread thread_;  // native_handle() is not const
   // Notes about a busy one.
   Time watched_since_{};
   std::chrono::nanoseconds cpu_time_then_{};
   bool is_rescued_ = false;  // its job was given to another thread as well
+  bool is_raised_ = false;   // until the work it has is done
   Time avoided_until_{};
 };
 

@@ -1,6 +1,8 @@
 // Work in the verifier, as the steps of handshakes are: done once each, in a lane of its own, bounded, fair.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -228,6 +230,38 @@ TEST(VerifierWork, AT_11_WorkThatStarvesUnderWayHoldsUpNoOther) {
   ASSERT_TRUE(verifier.submit({0, 21, 1}, here, std::make_shared<Step>()));
   ASSERT_TRUE(results.wait_for(22));
   EXPECT_EQ(verifier.counters().handshakes.rescued, 21u);
+}
+
+// Whether this process may do what that takes; asked on a thread that ends.
+bool may_leave_idle_class() {
+  bool may = false;
+  std::thread([&] {
+    const sched_param none{};
+    may = sched_setscheduler(0, SCHED_IDLE, &none) == 0 && sched_setscheduler(0, SCHED_OTHER, &none) == 0;
+  }).join();
+  return may;
+}
+
+TEST(VerifierWork, AT_11_WorkThatStarvesUnderWayIsRaisedUntilItIsDone) {
+  if (!may_leave_idle_class()) GTEST_SKIP() << "needs CAP_SYS_NICE";
+  struct UntilRaised : Step {
+    void run() override {
+      thread = gettid();
+      const auto deadline = std::chrono::steady_clock::now() + 60s;
+      while (sched_getscheduler(0) == SCHED_IDLE && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(1ms);  // uses no processor, as if it got none
+      policy = sched_getscheduler(0);
+    }
+    pid_t thread = 0;
+    int policy = SCHED_IDLE;
+  };
+  Results results;
+  Verifier verifier({}, results.sink());
+  const auto step = std::make_shared<UntilRaised>();
+  ASSERT_TRUE(verifier.submit({0, 1, 1}, here, step));
+  ASSERT_TRUE(results.wait_for(1));
+  EXPECT_EQ(step->policy, SCHED_OTHER);
+  EXPECT_EQ(sched_getscheduler(step->thread), SCHED_IDLE) << "afterwards";
 }
 
 // Threads for hashes are busy for seconds.
