@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "net/acceptor.h"
+#include "net/tls_curves.h"
 #include "net/worker.h"
 
 namespace nuncio::net {
@@ -19,7 +20,8 @@ unsigned count_workers(const Options& options) {
 }
 
 void log_tls(const TlsContext& tls, bool allow_non_tls) {
-  log::info("TLS {} for client connections, by {}", allow_non_tls ? "available" : "required", tls_library());
+  log::info("TLS {} for client connections, by {}{}", allow_non_tls ? "available" : "required", tls_library(),
+            has_fast_curves() ? ", curves by libsodium and nettle" : "");
   for (const std::string& line : tls.describe()) log::info("{}", line);
 }
 

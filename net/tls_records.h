@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "net/tls_aead.h"
+#include "net/tls_library.h"
 #include "net/tls_session.h"
 
 namespace nuncio::net {
