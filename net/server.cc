@@ -8,7 +8,7 @@
 
 #include "core/log.h"
 #include "net/acceptor.h"
-#include "net/tls_curves.h"
+#include "net/tls_arithmetic.h"
 #include "net/worker.h"
 
 namespace nuncio::net {
@@ -21,7 +21,7 @@ unsigned count_workers(const Options& options) {
 
 void log_tls(const TlsContext& tls, bool allow_non_tls) {
   log::info("TLS {} for client connections, by {}{}", allow_non_tls ? "available" : "required", tls_library(),
-            has_fast_curves() ? ", curves by libsodium and nettle" : "");
+            has_fast_arithmetic() ? ", arithmetic by libsodium, nettle and GMP" : "");
   for (const std::string& line : tls.describe()) log::info("{}", line);
 }
 

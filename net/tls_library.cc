@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "net/tls_arithmetic.h"
 #include "net/tls_context.h"
-#include "net/tls_curves.h"
 
 #include <sodium.h>
 
@@ -30,7 +30,7 @@ std::string tls_library() {
 
 bool start_library() {
   if (sodium_init() < 0) return false;
-  has_fast_curves();  // has the linker take them
+  has_fast_arithmetic();  // has the linker take them
 #if MBEDTLS_VERSION_MAJOR >= 3 && defined(MBEDTLS_PSA_CRYPTO_C)
   // TLS 1.3 of 3.x computes with PSA. Counted by the library's own lock; never undone.
   static const bool is_started = psa_crypto_init() == PSA_SUCCESS;

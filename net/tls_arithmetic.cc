@@ -1,4 +1,4 @@
-#include "net/tls_curves.h"
+#include "net/tls_arithmetic.h"
 
 #include <dlfcn.h>
 #include <gmp.h>
@@ -10,9 +10,9 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <optional>
 #include <span>
 
+#include "core/assert.h"
 #include "net/tls_library.h"
 
 namespace nuncio::net {
@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t x25519_size = crypto_scalarmult_curve25519_BYTES;
 constexpr size_t coordinate_size_max = 66;  // of P-521
+constexpr size_t integer_size_max = MBEDTLS_MPI_MAX_SIZE;
 
 // GMP, which nettle computes with, leaves secrets in what it frees.
 void* allocate(size_t size) {
@@ -38,6 +39,11 @@ void* reallocate(void* memory, size_t old_size, size_t size) {
   return moved;
 }
 
+// GMP and libsodium leave them on the stack too, GMP up to 64 KiB.
+void wipe_stack() {
+  sodium_stackzero(size_t{80} * 1024);
+}
+
 // The library's own functions.
 struct Own {
   Own() { mp_set_memory_functions(allocate, reallocate, wipe_and_free); }
@@ -50,6 +56,7 @@ struct Own {
       find<decltype(mbedtls_ecp_mul_restartable)>("mbedtls_ecp_mul_restartable");
   decltype(mbedtls_ecp_muladd_restartable)* const multiply_and_add =
       find<decltype(mbedtls_ecp_muladd_restartable)>("mbedtls_ecp_muladd_restartable");
+  decltype(mbedtls_mpi_exp_mod)* const raise = find<decltype(mbedtls_mpi_exp_mod)>("mbedtls_mpi_exp_mod");
 };
 
 const Own& own() {
@@ -72,21 +79,31 @@ const ecc_curve* curve_of_nettle(mbedtls_ecp_group_id id) {
   }
 }
 
-// What nettle takes and gives, with an end.
+// A number of GMP, not negative.
 class Integer {
  public:
   Integer() { mpz_init(value_); }
   explicit Integer(std::span<const uint8_t> big_endian) : Integer() {
     mpz_import(value_, big_endian.size(), 1, 1, 1, 0, big_endian.data());
   }
+  // At most integer_size_max bytes.
+  explicit Integer(const mbedtls_mpi& value) : Integer() {
+    std::array<uint8_t, integer_size_max> bytes;
+    const size_t size = mbedtls_mpi_size(&value);
+    NUNCIO_ASSERT(mbedtls_mpi_write_binary(&value, bytes.data(), size) == 0);
+    mpz_import(value_, size, 1, 1, 1, 0, bytes.data());
+    sodium_memzero(bytes.data(), size);
+  }
   ~Integer() { mpz_clear(value_); }
   Integer(const Integer&) = delete;
   Integer& operator=(const Integer&) = delete;
 
   mpz_ptr get() { return value_; }
+  size_t bits() const { return mpz_sizeinbase(value_, 2); }
   // All of `big_endian`, filled up with zeros.
   void write(std::span<uint8_t> big_endian) const {
-    const size_t size = (mpz_sizeinbase(value_, 2) + 7) / 8;
+    const size_t size = (bits() + 7) / 8;
+    NUNCIO_ASSERT(size <= big_endian.size());
     std::ranges::fill(big_endian, uint8_t{0});
     mpz_export(big_endian.last(size).data(), nullptr, 1, 1, 1, 0, value_);
   }
@@ -126,12 +143,8 @@ bool is_affine(const mbedtls_ecp_point& point) {
 bool multiply_by_nettle(const ecc_curve* curve, mbedtls_ecp_group* group, mbedtls_ecp_point* product,
                         const mbedtls_mpi* scalar, const mbedtls_ecp_point* point) {
   const size_t size = (ecc_bit_size(curve) + 7) / 8;
-  std::array<uint8_t, coordinate_size_max> secret;
   Scalar by(curve);
-  bool is_set = mbedtls_mpi_write_binary(scalar, secret.data(), size) == 0;
-  if (is_set) is_set = ecc_scalar_set(by.get(), Integer(std::span(secret).first(size)).get()) == 1;
-  sodium_memzero(secret.data(), secret.size());
-  if (!is_set) return false;
+  if (ecc_scalar_set(by.get(), Integer(*scalar).get()) != 1) return false;
 
   Point result(curve);
   if (mbedtls_ecp_point_cmp(point, &group->G) == 0) {
@@ -163,7 +176,7 @@ bool multiply_by_sodium(mbedtls_ecp_group* group, mbedtls_ecp_point* product, co
                         const mbedtls_ecp_point* point) {
   std::array<uint8_t, x25519_size> secret, of, result;
   size_t written = 0;
-  const bool is_done = is_affine(*point) &&
+  const bool is_done = mbedtls_ecp_check_pubkey(group, point) == 0 &&
                        mbedtls_mpi_write_binary_le(scalar, secret.data(), secret.size()) == 0 &&
                        mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED, &written,
                                                       of.data(), of.size()) == 0 &&
@@ -183,9 +196,30 @@ bool multiply(mbedtls_ecp_group* group, mbedtls_ecp_point* product, const mbedtl
   return curve != nullptr && multiply_by_nettle(curve, group, product, scalar, point);
 }
 
+bool is_natural(const mbedtls_mpi& value) {
+  return mbedtls_mpi_cmp_int(&value, 0) > 0 && mbedtls_mpi_size(&value) <= integer_size_max;
+}
+
+bool raise_by_gmp(mbedtls_mpi* power, const mbedtls_mpi* base, const mbedtls_mpi* exponent,
+                  const mbedtls_mpi* modulus) {
+  if (!is_natural(*base) || !is_natural(*exponent) || !is_natural(*modulus) ||
+      mbedtls_mpi_get_bit(modulus, 0) == 0)
+    return false;
+  Integer result, of(*base), by(*exponent), within(*modulus);
+  // Private exponents have the length of the modulus; short ones are public.
+  const auto raise = by.bits() <= 64 ? mpz_powm : mpz_powm_sec;
+  raise(result.get(), of.get(), by.get(), within.get());
+  std::array<uint8_t, integer_size_max> bytes;
+  const size_t size = mbedtls_mpi_size(modulus);
+  result.write(std::span(bytes).first(size));
+  const bool is_read = mbedtls_mpi_read_binary(power, bytes.data(), size) == 0;
+  sodium_memzero(bytes.data(), size);
+  return is_read;
+}
+
 }  // namespace
 
-bool has_fast_curves() {
+bool has_fast_arithmetic() {
   static const bool has = [] {
     mbedtls_ecp_keypair pair;
     mbedtls_ecp_keypair_init(&pair);
@@ -206,7 +240,9 @@ extern "C" int mbedtls_ecp_mul_restartable(mbedtls_ecp_group* group, mbedtls_ecp
                                            mbedtls_ecp_restart_ctx* restart) {
   const Own& functions = own();
   is_called.store(true, std::memory_order_relaxed);
-  if (restart == nullptr && multiply(group, product, scalar, point)) return 0;
+  const bool is_done = restart == nullptr && multiply(group, product, scalar, point);
+  wipe_stack();
+  if (is_done) return 0;
   return functions.multiply(group, product, scalar, point, random, of_random, restart);
 }
 
@@ -236,4 +272,13 @@ extern "C" int mbedtls_ecp_muladd_restartable(mbedtls_ecp_group* group, mbedtls_
     return functions.multiply_and_add(group, sum, &products.one, &products.a, &products.one, &products.b,
                                       restart);
   return functions.multiply_and_add(group, sum, a_scalar, a, b_scalar, b, restart);
+}
+
+extern "C" int mbedtls_mpi_exp_mod(mbedtls_mpi* power, const mbedtls_mpi* base, const mbedtls_mpi* exponent,
+                                   const mbedtls_mpi* modulus, mbedtls_mpi* of_modulus) {
+  const Own& functions = own();
+  const bool is_done = raise_by_gmp(power, base, exponent, modulus);
+  wipe_stack();
+  if (is_done) return 0;
+  return functions.raise(power, base, exponent, modulus, of_modulus);
 }
