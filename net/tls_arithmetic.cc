@@ -176,7 +176,7 @@ bool multiply_by_sodium(mbedtls_ecp_group* group, mbedtls_ecp_point* product, co
                         const mbedtls_ecp_point* point) {
   std::array<uint8_t, x25519_size> secret, of, result;
   size_t written = 0;
-  const bool is_done = mbedtls_ecp_check_pubkey(group, point) == 0 &&
+  const bool is_done = is_affine(*point) && mbedtls_mpi_cmp_mpi(&point->MBEDTLS_PRIVATE(X), &group->P) < 0 &&
                        mbedtls_mpi_write_binary_le(scalar, secret.data(), secret.size()) == 0 &&
                        mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED, &written,
                                                       of.data(), of.size()) == 0 &&
