@@ -99,10 +99,9 @@ class Integer {
   Integer& operator=(const Integer&) = delete;
 
   mpz_ptr get() { return value_; }
-  size_t bits() const { return mpz_sizeinbase(value_, 2); }
   // All of `big_endian`, filled up with zeros.
   void write(std::span<uint8_t> big_endian) const {
-    const size_t size = (bits() + 7) / 8;
+    const size_t size = (mpz_sizeinbase(value_, 2) + 7) / 8;
     NUNCIO_ASSERT(size <= big_endian.size());
     std::ranges::fill(big_endian, uint8_t{0});
     mpz_export(big_endian.last(size).data(), nullptr, 1, 1, 1, 0, value_);
@@ -136,8 +135,10 @@ class Point {
   ecc_point value_;
 };
 
-bool is_affine(const mbedtls_ecp_point& point) {
-  return mbedtls_mpi_cmp_int(&point.MBEDTLS_PRIVATE(Z), 1) == 0;
+bool is_plain(const mbedtls_ecp_point& point) {
+  return mbedtls_mpi_cmp_int(&point.MBEDTLS_PRIVATE(Z), 1) == 0 &&  // affine
+         mbedtls_mpi_cmp_int(&point.MBEDTLS_PRIVATE(X), 0) >= 0 &&
+         mbedtls_mpi_cmp_int(&point.MBEDTLS_PRIVATE(Y), 0) >= 0;
 }
 
 bool multiply_by_nettle(const ecc_curve* curve, mbedtls_ecp_group* group, mbedtls_ecp_point* product,
@@ -152,8 +153,8 @@ bool multiply_by_nettle(const ecc_curve* curve, mbedtls_ecp_group* group, mbedtl
   } else {
     std::array<uint8_t, 1 + 2 * coordinate_size_max> bytes;
     size_t written = 0;
-    if (!is_affine(*point) || mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED,
-                                                             &written, bytes.data(), bytes.size()) != 0)
+    if (!is_plain(*point) || mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED,
+                                                            &written, bytes.data(), bytes.size()) != 0)
       return false;
     const std::span<const uint8_t> all(bytes);
     Integer x(all.subspan(1, size)), y(all.subspan(1 + size, size));
@@ -176,7 +177,7 @@ bool multiply_by_sodium(mbedtls_ecp_group* group, mbedtls_ecp_point* product, co
                         const mbedtls_ecp_point* point) {
   std::array<uint8_t, x25519_size> secret, of, result;
   size_t written = 0;
-  const bool is_done = is_affine(*point) && mbedtls_mpi_cmp_mpi(&point->MBEDTLS_PRIVATE(X), &group->P) < 0 &&
+  const bool is_done = is_plain(*point) && mbedtls_mpi_cmp_mpi(&point->MBEDTLS_PRIVATE(X), &group->P) < 0 &&
                        mbedtls_mpi_write_binary_le(scalar, secret.data(), secret.size()) == 0 &&
                        mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED, &written,
                                                       of.data(), of.size()) == 0 &&
@@ -196,6 +197,9 @@ bool multiply(mbedtls_ecp_group* group, mbedtls_ecp_point* product, const mbedtl
   return curve != nullptr && multiply_by_nettle(curve, group, product, scalar, point);
 }
 
+// The powers to these are soon computed, and then mpz_powm_sec, which a secret base needs too, is no faster.
+constexpr size_t short_exponent_bits = 64;
+
 bool is_natural(const mbedtls_mpi& value) {
   return mbedtls_mpi_cmp_int(&value, 0) > 0 && mbedtls_mpi_size(&value) <= integer_size_max;
 }
@@ -203,12 +207,10 @@ bool is_natural(const mbedtls_mpi& value) {
 bool raise_by_gmp(mbedtls_mpi* power, const mbedtls_mpi* base, const mbedtls_mpi* exponent,
                   const mbedtls_mpi* modulus) {
   if (!is_natural(*base) || !is_natural(*exponent) || !is_natural(*modulus) ||
-      mbedtls_mpi_get_bit(modulus, 0) == 0)
+      mbedtls_mpi_get_bit(modulus, 0) == 0 || mbedtls_mpi_bitlen(exponent) <= short_exponent_bits)
     return false;
   Integer result, of(*base), by(*exponent), within(*modulus);
-  // Private exponents have the length of the modulus; short ones are public.
-  const auto raise = by.bits() <= 64 ? mpz_powm : mpz_powm_sec;
-  raise(result.get(), of.get(), by.get(), within.get());
+  mpz_powm_sec(result.get(), of.get(), by.get(), within.get());
   std::array<uint8_t, integer_size_max> bytes;
   const size_t size = mbedtls_mpi_size(modulus);
   result.write(std::span(bytes).first(size));
@@ -223,11 +225,17 @@ bool has_fast_arithmetic() {
   static const bool has = [] {
     mbedtls_ecp_keypair pair;
     mbedtls_ecp_keypair_init(&pair);
+    is_called = false;
     const bool is_made = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_CURVE25519, &pair, fill_random, nullptr) == 0;
     mbedtls_ecp_keypair_free(&pair);
     return is_made && is_called;
   }();
   return has;
+}
+
+int multiply_by_library(mbedtls_ecp_group& group, mbedtls_ecp_point& product, const mbedtls_mpi& scalar,
+                        const mbedtls_ecp_point& point) {
+  return own().multiply(&group, &product, &scalar, &point, fill_random, nullptr, nullptr);
 }
 
 }  // namespace nuncio::net

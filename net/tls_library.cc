@@ -259,7 +259,7 @@ void complete_for_threads(mbedtls_pk_context& key) {
   mbedtls_ecp_point_init(&point);
   mbedtls_mpi_init(&two);
   if (mbedtls_mpi_lset(&two, 2) == 0)
-    static_cast<void>(mbedtls_ecp_mul(&group, &point, &two, &group.G, fill_random, nullptr));
+    static_cast<void>(multiply_by_library(group, point, two, group.G));
   mbedtls_mpi_free(&two);
   mbedtls_ecp_point_free(&point);
 #endif

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,7 @@ struct Point : mbedtls_ecp_point {
   ~Point() { mbedtls_ecp_point_free(this); }
 };
 
-// What a function answered and gave; `give` is looked at when it succeeded.
+// The code of a function, and its result when that is 0.
 struct Answer {
   int code;
   std::string text;
@@ -126,6 +125,16 @@ TEST(TlsArithmetic, TheLibraryComputesWithIt) {
   EXPECT_TRUE(has_fast_arithmetic());
 }
 
+#if MBEDTLS_VERSION_MAJOR < 3
+// A public key with this group is then ready for several threads.
+TEST_P(TlsArithmeticOfCurves, TheLibrarysOwnProductFillsTheTableOfTheGroup) {
+  if (is_x25519()) GTEST_SKIP() << "it has none";
+  Point point;
+  ASSERT_EQ(multiply_by_library(group_, point, Number(2), group_.G), 0);
+  EXPECT_NE(group_.T, nullptr);
+}
+#endif
+
 TEST_P(TlsArithmeticOfCurves, ProductsAreThoseOfTheLibrary) {
   for (int i = 0; i < 20; ++i) {
     const Number scalar = random_scalar();
@@ -160,7 +169,11 @@ TEST_P(TlsArithmeticOfCurves, BadPointsAreTheLibrarysBusiness) {
   mbedtls_mpi_add_mpi(&too_large.MBEDTLS_PRIVATE(X), &too_large.MBEDTLS_PRIVATE(X), &group_.P);
   Point other_form = random_point();
   mbedtls_mpi_lset(&other_form.MBEDTLS_PRIVATE(Z), 2);
-  for (const Point& point : {off_curve, zero, too_large, other_form}) {
+  const Number nothing(0);
+  Point negative_x = random_point(), negative_y = random_point();
+  mbedtls_mpi_sub_mpi(&negative_x.MBEDTLS_PRIVATE(X), &nothing, &negative_x.MBEDTLS_PRIVATE(X));
+  mbedtls_mpi_sub_mpi(&negative_y.MBEDTLS_PRIVATE(Y), &nothing, &negative_y.MBEDTLS_PRIVATE(Y));
+  for (const Point& point : {off_curve, zero, too_large, other_form, negative_x, negative_y}) {
     expect_same_product(scalar, point);
     if (!is_x25519()) expect_same_sum(scalar, generator(), scalar, point);
   }
