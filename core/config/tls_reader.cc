@@ -258,9 +258,9 @@ std::optional<TlsOptions> read_tls(FieldReader& reader, const Entry& entry) {
   if (reader.findings().errors.size() != errors) return std::nullopt;
   if (block.tls.maps_users && block.verify != nullptr && !block.verify->value.boolean)
     reader.warning(*block.verify, "\"verify: false\" is ignored: verify_and_map verifies clients");
-  std::ranges::sort(block.tls.pinned_certs);
-  const auto repeated = std::ranges::unique(block.tls.pinned_certs);
-  block.tls.pinned_certs.erase(repeated.begin(), repeated.end());
+  auto& pins = block.tls.pinned_certs;
+  std::ranges::sort(pins);
+  pins.erase(std::unique(pins.begin(), pins.end()), pins.end());  // clang 14 cannot compile ranges::unique
   block.tls.position = entry.value.position.text();
   return std::move(block.tls);
 }
