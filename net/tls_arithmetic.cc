@@ -111,29 +111,21 @@ class Integer {
   mpz_t value_;
 };
 
-class Scalar {
+// A value of nettle, with an end.
+template <typename Value, auto init, auto clear>
+class Owned {
  public:
-  explicit Scalar(const ecc_curve* curve) { ecc_scalar_init(&value_, curve); }
-  ~Scalar() { ecc_scalar_clear(&value_); }
-  Scalar(const Scalar&) = delete;
-  Scalar& operator=(const Scalar&) = delete;
-  ecc_scalar* get() { return &value_; }
+  explicit Owned(const ecc_curve* curve) { init(&value_, curve); }
+  ~Owned() { clear(&value_); }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  Value* get() { return &value_; }
 
  private:
-  ecc_scalar value_;
+  Value value_;
 };
-
-class Point {
- public:
-  explicit Point(const ecc_curve* curve) { ecc_point_init(&value_, curve); }
-  ~Point() { ecc_point_clear(&value_); }
-  Point(const Point&) = delete;
-  Point& operator=(const Point&) = delete;
-  ecc_point* get() { return &value_; }
-
- private:
-  ecc_point value_;
-};
+using Scalar = Owned<ecc_scalar, ecc_scalar_init, ecc_scalar_clear>;
+using Point = Owned<ecc_point, ecc_point_init, ecc_point_clear>;
 
 bool is_plain(const mbedtls_ecp_point& point) {
   return mbedtls_mpi_cmp_int(&point.MBEDTLS_PRIVATE(Z), 1) == 0 &&  // affine
