@@ -17,9 +17,9 @@ bool is_of_sodium(TlsAead::Cipher cipher) {
          (cipher == TlsAead::Cipher::aes_256_gcm && crypto_aead_aes256gcm_is_available() == 1);
 }
 
-// AES-GCM of nettle. Made anew for each record: that takes some 60 ns, and 4 KB that no connection has to
-// keep. nettle expands the key through a table of 256 bytes, a cost of ours in secrecy towards who shares the
-// processor's caches; AES-256 is libsodium's and has none.
+// AES-GCM of nettle. Made anew for each record, which takes some 60 ns: a connection would have to keep 4 KB.
+// nettle expands the key with loads that depend on it, from a table of 256 bytes, which whoever shares the
+// processor's caches may see a little of; libsodium's ciphers have none.
 class Gcm {
  public:
   Gcm(TlsAead::Cipher cipher, const uint8_t* key, const TlsAead::Nonce& nonce,
@@ -51,7 +51,7 @@ class Gcm {
 
 }  // namespace
 
-std::array<TlsAead::Cipher, 3> TlsAead::by_speed() {
+std::array<TlsAead::Cipher, 3> TlsAead::by_preference() {
   using enum Cipher;
   if (is_of_sodium(aes_256_gcm)) return {aes_256_gcm, chacha20_poly1305, aes_128_gcm};
   return {chacha20_poly1305, aes_128_gcm, aes_256_gcm};

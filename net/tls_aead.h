@@ -19,8 +19,8 @@ class TlsAead {
 
   enum class Cipher : uint8_t { aes_128_gcm, aes_256_gcm, chacha20_poly1305 };
   static size_t key_size(Cipher cipher) { return cipher == Cipher::aes_128_gcm ? 16 : 32; }
-  // The fastest first, on this machine.
-  static std::array<Cipher, 3> by_speed();
+  // On this machine, those of libsodium first, the faster one of them before the other.
+  static std::array<Cipher, 3> by_preference();
 
   TlsAead(Cipher, std::span<const uint8_t> key);
   ~TlsAead();  // wipes the key

@@ -70,9 +70,9 @@ std::vector<int> choose_suites(const TlsOptions& options, TlsContext::Findings& 
     const bool is_open = options.cipher_suites.empty() || (suite.is_of_tls_1_3 && !names_tls_1_3);
     if (is_open && suite.is_default && library_has_suite(suite)) others.push_back(&suite);
   }
-  const auto by_speed = TlsAead::by_speed();
+  const auto preferred = TlsAead::by_preference();
   std::ranges::stable_sort(others, {}, [&](const TlsCipherSuite* suite) {
-    return std::ranges::find(by_speed, aead_of(*suite)) - by_speed.begin();
+    return std::ranges::find(preferred, aead_of(*suite)) - preferred.begin();
   });
   chosen.insert(chosen.end(), others.begin(), others.end());
 

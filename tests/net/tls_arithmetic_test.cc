@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <vector>
 
 #include "net/tls_library.h"
 
@@ -123,6 +122,14 @@ INSTANTIATE_TEST_SUITE_P(Curves, TlsArithmeticOfCurves,
 
 TEST(TlsArithmetic, TheLibraryComputesWithIt) {
   EXPECT_TRUE(has_fast_arithmetic());
+  const auto found_first = [](const char* name) { return dlsym(RTLD_DEFAULT, name); };
+  EXPECT_EQ(found_first("mbedtls_ecp_mul_restartable"),
+            reinterpret_cast<void*>(&mbedtls_ecp_mul_restartable));
+  EXPECT_EQ(found_first("mbedtls_ecp_muladd_restartable"),
+            reinterpret_cast<void*>(&mbedtls_ecp_muladd_restartable));
+  EXPECT_EQ(found_first("mbedtls_mpi_exp_mod"), reinterpret_cast<void*>(&mbedtls_mpi_exp_mod));
+  EXPECT_NE(OWN(mbedtls_mpi_exp_mod), &mbedtls_mpi_exp_mod)
+      << "the tests below compare with the library's own";
 }
 
 #if MBEDTLS_VERSION_MAJOR < 3
